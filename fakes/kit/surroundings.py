@@ -1,0 +1,57 @@
+"""What a fake is given: time, chance, somebody who watches, somewhere to deliver, and its own URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from random import Random
+
+    from fakes.kit.exchange import Observer
+    from fakes.kit.mail import MailHost, PhoneNetwork
+
+__all__ = ["Surroundings", "draw_ulid", "draw_uuid"]
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """All that a fake may ask of the world.
+
+    Attributes:
+        now: The world's time, an aware UTC instant. Waiting is plain `asyncio.sleep`.
+        random: A generator of the fake's own; ids and chance come from nowhere else.
+        observer: Is told of every exchange and fact.
+        mail_host: Takes outgoing mail.
+        phone_network: Takes outgoing SMS and push.
+        url_of: Base URL, without a trailing slash, under which a host of this fake is reached. Ask when
+            rendering, not when constructing: real ports are known only once the network serves.
+        caller: What to call the sender of a request that does not say who it is.
+    """
+
+    now: Callable[[], datetime]
+    random: Random
+    observer: Observer
+    mail_host: MailHost
+    phone_network: PhoneNetwork
+    url_of: Callable[[str], str]
+    caller: str = "bridge"
+
+
+def draw_uuid(random: Random) -> str:
+    """Draw a random (version 4) UUID."""
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+def draw_ulid(now: datetime, random: Random) -> str:
+    """Draw a ULID: 48 bits of milliseconds, 80 bits of chance, in Crockford's base 32.
+
+    Source: github.com/ulid/spec.
+    """
+    value = (int(now.timestamp() * 1000) << 80) | random.getrandbits(80)
+    return "".join(_CROCKFORD[(value >> shift) & 31] for shift in range(125, -1, -5))

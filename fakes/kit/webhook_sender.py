@@ -1,0 +1,195 @@
+"""Sends webhooks as vendors do: with a time-out, tries, waits, and strictly in order where the vendor says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from fakes.kit.exchange import Exchange, current_cause
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from fakes.kit.server import Fake
+
+__all__ = ["Failure", "Lane", "RetryPolicy", "WebhookOutcome", "WebhookRequest", "WebhookSender"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest:
+    """One webhook to send until it is taken or given up.
+
+    Attributes:
+        webhook: Its name in the vendor's contract.
+        url: Where to.
+        body: Raw bytes; the same at every try.
+        headers: Made anew for each try, because a signature may cover the time of sending.
+        method: Upper case.
+        receiver: What the journal calls the receiver; the URL's host when empty.
+    """
+
+    webhook: str
+    url: str
+    body: bytes
+    headers: Callable[[], Mapping[str, str]]
+    method: str = "POST"
+    receiver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that failed.
+
+    Attributes:
+        attempt: Which try it was, from 1.
+        status: The answer's status, or None.
+        error: `timeout`, `refused`, `reset` or `dns` when there was no answer.
+        since_first_s: Seconds since the first try began.
+    """
+
+    attempt: int
+    status: int | None
+    error: str
+    since_first_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How a vendor treats its webhooks.
+
+    Attributes:
+        timeout_s: How long one try may take.
+        is_success: Which statuses end the tries.
+        wait_s: Seconds to wait after a failure; None gives up.
+    """
+
+    timeout_s: float
+    is_success: Callable[[int], bool]
+    wait_s: Callable[[Failure], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookOutcome:
+    """How it ended: taken or given up, after how many tries, with which last status."""
+
+    is_delivered: bool
+    attempts: int
+    status: int | None
+    response_body: bytes = b""
+
+
+class WebhookSender:
+    """Sends a fake's webhooks; each try is an exchange, judged by the vendor's own contract."""
+
+    def __init__(self, fake: Fake) -> None:
+        self._fake = fake
+
+    async def send(self, request: WebhookRequest, policy: RetryPolicy) -> WebhookOutcome:
+        """Send until the receiver takes it or the policy gives up. Redirects are not followed."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        attempt = 1
+        while True:
+            status, error, body = await self._try(request, attempt, policy.timeout_s)
+            if status is not None and policy.is_success(status):
+                return WebhookOutcome(True, attempt, status, body)  # noqa: FBT003 - the field's name says it
+            wait_s = policy.wait_s(Failure(attempt, status, error, loop.time() - began))
+            if wait_s is None:
+                return WebhookOutcome(False, attempt, status, body)  # noqa: FBT003 - the field's name says it
+            await asyncio.sleep(wait_s)
+            attempt += 1
+
+    async def _try(self, request: WebhookRequest, attempt: int, timeout_s: float) -> tuple[int | None, str, bytes]:
+        fake = self._fake
+        observer = fake.surroundings.observer
+        cause = current_cause.get()
+        exchange_id = observer.open_entry()
+        started_at = fake.surroundings.now()
+        headers = dict(request.headers())
+        status: int | None = None
+        error = ""
+        answer = b""
+        response_headers: Mapping[str, str] = {}
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                fake.session.request(
+                    request.method, request.url, data=request.body, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                answer = await response.read()
+                status = response.status
+                response_headers = response.headers
+        except TimeoutError:
+            status, error = None, "timeout"
+        except aiohttp.ClientConnectorDNSError:
+            error = "dns"
+        except aiohttp.ClientConnectorError:
+            error = "refused"
+        except aiohttp.ClientError:
+            status, error = None, "reset"
+        operation = fake.contract.operation(request.webhook)
+        violations = fake.judge.request(
+            operation, query={}, content_type=headers.get("Content-Type", ""), body=request.body
+        )
+        observer.exchange(
+            Exchange(
+                id=exchange_id,
+                sender=fake.vendor,
+                receiver=request.receiver or aiohttp.client.URL(request.url).host or "",
+                contract=fake.vendor,
+                operation=request.webhook,
+                kind="webhook",
+                method=request.method,
+                url=request.url,
+                request_headers=headers,
+                request_body=request.body,
+                status=status,
+                response_headers=response_headers,
+                response_body=answer,
+                started_at=started_at,
+                ended_at=fake.surroundings.now(),
+                attempt=attempt,
+                error=error,
+                cause=cause,
+                violations=violations,
+            )
+        )
+        return status, error, answer
+
+
+class Lane:
+    """Does pieces of work strictly one after the other, as a vendor's per-endpoint queue does."""
+
+    def __init__(self, fake: Fake, name: str) -> None:
+        self._fake = fake
+        self._name = name
+        self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
+        self._is_busy = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def put(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Add a piece of work; it starts once everything before it is over."""
+        cause = current_cause.get()
+
+        async def with_cause() -> None:
+            current_cause.set(cause)
+            await work()
+
+        self._waiting.append(with_cause)
+        if not self._is_busy:
+            self._is_busy = True
+            self._fake.spawn(self._run(), name=self._name)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._waiting.popleft()()
+        finally:
+            self._is_busy = False

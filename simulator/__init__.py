@@ -1,0 +1,1 @@
+"""One world, and journeys through it."""
