@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["VENDORS", "Contract", "Match", "Operation", "load_contract", "names", "read_contract"]
 
 VENDORS = ("clevertap", "customerio", "mailjet", "mailmodo", "segment")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FOLDER = Path(__file__).parent
 _METHODS = ("get", "put", "post", "delete", "patch", "options", "head")
 
@@ -123,7 +124,9 @@ class Contract:
     def methods(self, path: str) -> tuple[str, ...]:
         """Say with which methods a path is known; none when it is not."""
         exact = tuple(self._exact.get(path, ()))
-        return exact + tuple(operation.method for pattern, operation in self._patterns if pattern.fullmatch(path))
+        return exact + tuple(
+            operation.method for pattern, operation in self._patterns if pattern.fullmatch(path)
+        )
 
     def of_kind(self, kind: Kind) -> Iterator[Operation]:
         """Go through the operations, or the webhooks, in the document's order."""
@@ -155,7 +158,7 @@ def read_contract(name: str, text: str) -> Contract:
     Raises:
         ContractFileInvalid: It is not an OpenAPI 3.1 document, or an `operationId` is missing or used twice.
     """
-    document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both choices are safe loaders
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3.1"):
         raise ContractFileInvalid(f"contract {name!r}: wanted an OpenAPI 3.1 document (`openapi: 3.1.x`)")
     operations: dict[str, Operation] = {}
@@ -182,7 +185,12 @@ def _read_operations(document: Mapping[str, Any]) -> Iterator[Operation]:
             if method in item:
                 pointer = f"/paths/{_escape(path)}/{method}"
                 yield Operation(
-                    str(item[method].get("operationId", "")), "operation", method.upper(), path, pointer, item[method]
+                    str(item[method].get("operationId", "")),
+                    "operation",
+                    method.upper(),
+                    path,
+                    pointer,
+                    item[method],
                 )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import jsonschema_rs
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import best_match
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Judge:
         self.contract = contract
         self._registry_rs = jsonschema_rs.Registry([(contract.uri, dict(contract.document))])
         self._registry: Registry[Any] = Registry().with_resource(
-            contract.uri, Resource(contents=contract.document, specification=DRAFT202012)
+            contract.uri, DRAFT202012.create_resource(contract.document)
         )
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
         self._plans: dict[tuple[str, str], dict[str, Any]] = {}
@@ -118,8 +118,12 @@ class Judge:
                 schema, registry=self._registry_rs, validate_formats=True
             )
             self._validators[pointer] = validator
-        if validator.is_valid(value):
-            return ()
+        try:
+            if validator.is_valid(value):
+                return ()
+        except UnicodeEncodeError:
+            # Python reads `"\ud800"` from JSON into a text that no encoding, and so no other reader, can hold.
+            return (Violation(where, "$", "half of a surrogate pair", "Unicode text"),)
         return self._explain(pointer, value, where)
 
     def _judge_query(self, operation: Operation, query: Mapping[str, str]) -> tuple[Violation, ...]:
@@ -146,9 +150,13 @@ class Judge:
         plan = self._plan(operation, section)
         media_type = content_type.partition(";")[0].strip().lower()
         content = plan["content"]
-        key = next((key for key in (media_type, f"{media_type.partition('/')[0]}/*", "*/*") if key in content), None)
+        key = next(
+            (key for key in (media_type, f"{media_type.partition('/')[0]}/*", "*/*") if key in content), None
+        )
         if key is None:
-            return (Violation(f"{side}.headers.content-type", "$", media_type or "nothing", " or ".join(content)),)
+            return (
+                Violation(f"{side}.headers.content-type", "$", media_type or "nothing", " or ".join(content)),
+            )
         if "schema" not in content[key]:
             return ()
         value = _parse(media_type, body)
@@ -190,9 +198,7 @@ class Judge:
 
 def _leaves(validator: Draft202012Validator, value: object) -> list[ValidationError]:
     """Give the errors that name the culprit: for a choice among schemas, the nearest one's."""
-    errors = []
-    for error in validator.iter_errors(value):
-        errors.append(best_match([error]) if error.context else error)
+    errors = (best_match([error]) if error.context else error for error in validator.iter_errors(value))
     return [error for error in errors if error is not None]
 
 
@@ -202,14 +208,15 @@ def _violation(error: ValidationError, where: str) -> Violation:
 
 
 def _got(error: ValidationError) -> str:
-    if error.validator == "required":
+    if error.validator == "required" and isinstance(error.instance, dict):
         return f"an object with {', '.join(sorted(error.instance)) or 'nothing'}"
     return _quote(error.instance)
 
 
 def _wanted(error: ValidationError) -> str:
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
+    if error.validator == "required" and isinstance(error.instance, dict):
+        required: list[str] = list(error.validator_value) if isinstance(error.validator_value, list) else []
+        missing = [name for name in required if name not in error.instance]
         return f"also {', '.join(missing)}"
     if error.validator in ("type", "format", "const", "enum", "pattern", "minimum", "maximum"):
         return f"{error.validator} {_quote(error.validator_value)}"
@@ -223,7 +230,7 @@ def _parse(media_type: str, body: bytes) -> object:
         return body.decode("utf-8", "replace")
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _MISSING
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from contracts import Operation
+    from contracts.catalog import Match
     from fakes.kit.surroundings import Surroundings
 
     Handler = Callable[["Call"], Awaitable[web.Response]]
@@ -126,6 +127,15 @@ class Fake(ABC):
     def render_error(self, error: VendorError) -> web.Response:
         """Put an error into the vendor's envelope."""
 
+    def locate(self, method: str, raw_path: str) -> Match | None:
+        """Find the operation a request is for; a vendor whose paths compare loosely overrides this.
+
+        Args:
+            method: Upper case.
+            raw_path: As on the wire, still percent-encoded.
+        """
+        return self.contract.match(method, raw_path)
+
     async def start(self) -> None:
         """Begin background work; call on the loop that serves the fake."""
         self._session = ClientSession()
@@ -171,8 +181,8 @@ class Fake(ABC):
         exchange_id = observer.open_entry()
         started_at = self.surroundings.now()
         current_cause.set(exchange_id)
-        body = await request.read()
-        match = self.contract.match(request.method, request.rel_url.raw_path)
+        body = await _read(request)
+        match = self.locate(request.method, request.rel_url.raw_path)
         call = Call(request, body, match.parameters if match else {}, exchange_id)
         response = await self._answer(call, match.operation if match else None)
         observer.exchange(
@@ -235,6 +245,17 @@ class Fake(ABC):
                 f"fake {self.vendor}: operations without a handler: {', '.join(without_handler) or 'none'}; "
                 f"handlers without an operation: {', '.join(without_operation) or 'none'}"
             )
+
+
+async def _read(request: web.Request) -> bytes:
+    """Read a body; one that is not the gzip it says, or is beyond all limits, reads as empty.
+
+    The handler then refuses it in the vendor's own words, where aiohttp would answer 500 or 413 in its own.
+    """
+    try:
+        return await request.read()
+    except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge):
+        return b""
 
 
 def _bytes(response: web.Response) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Surroundings", "draw_ulid", "draw_uuid"]
 
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def _host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,7 @@ class Surroundings:
         url_of: Base URL, without a trailing slash, under which a host of this fake is reached. Ask when
             rendering, not when constructing: real ports are known only once the network serves.
         caller: What to call the sender of a request that does not say who it is.
+        receiver_of: What to call the receiver of a webhook, from its URL.
     """
 
     now: Callable[[], datetime]
@@ -41,6 +48,7 @@ class Surroundings:
     phone_network: PhoneNetwork
     url_of: Callable[[str], str]
     caller: str = "bridge"
+    receiver_of: Callable[[str], str] = _host_of
 
 
 def draw_uuid(random: Random) -> str:

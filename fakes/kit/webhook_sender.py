@@ -29,7 +29,7 @@ class WebhookRequest:
         body: Raw bytes; the same at every try.
         headers: Made anew for each try, because a signature may cover the time of sending.
         method: Upper case.
-        receiver: What the journal calls the receiver; the URL's host when empty.
+        receiver: What the journal calls the receiver; when empty, what `Surroundings.receiver_of` says.
     """
 
     webhook: str
@@ -74,12 +74,13 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WebhookOutcome:
-    """How it ended: taken or given up, after how many tries, with which last status."""
+    """How it ended: taken or given up, after how many tries, with which last status; the last try's journal id."""
 
     is_delivered: bool
     attempts: int
     status: int | None
     response_body: bytes = b""
+    exchange_id: str = ""
 
 
 class WebhookSender:
@@ -94,16 +95,16 @@ class WebhookSender:
         began = loop.time()
         attempt = 1
         while True:
-            status, error, body = await self._try(request, attempt, policy.timeout_s)
+            status, error, body, exchange_id = await self._try(request, attempt, policy.timeout_s)
             if status is not None and policy.is_success(status):
-                return WebhookOutcome(True, attempt, status, body)  # noqa: FBT003 - the field's name says it
+                return WebhookOutcome(True, attempt, status, body, exchange_id)  # noqa: FBT003 - the field's name says it
             wait_s = policy.wait_s(Failure(attempt, status, error, loop.time() - began))
             if wait_s is None:
-                return WebhookOutcome(False, attempt, status, body)  # noqa: FBT003 - the field's name says it
+                return WebhookOutcome(False, attempt, status, body, exchange_id)  # noqa: FBT003 - the field's name says it
             await asyncio.sleep(wait_s)
             attempt += 1
 
-    async def _try(self, request: WebhookRequest, attempt: int, timeout_s: float) -> tuple[int | None, str, bytes]:
+    async def _try(self, request: WebhookRequest, attempt: int, timeout_s: float) -> tuple[int | None, str, bytes, str]:
         fake = self._fake
         observer = fake.surroundings.observer
         cause = current_cause.get()
@@ -140,7 +141,7 @@ class WebhookSender:
             Exchange(
                 id=exchange_id,
                 sender=fake.vendor,
-                receiver=request.receiver or aiohttp.client.URL(request.url).host or "",
+                receiver=request.receiver or fake.surroundings.receiver_of(request.url),
                 contract=fake.vendor,
                 operation=request.webhook,
                 kind="webhook",
@@ -159,7 +160,7 @@ class WebhookSender:
                 violations=violations,
             )
         )
-        return status, error, answer
+        return status, error, answer, exchange_id
 
 
 class Lane:

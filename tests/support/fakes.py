@@ -114,14 +114,25 @@ class Stage:
             url_of=self.network.url,
         )
 
+    def url(self, host: str) -> str:
+        """Give the base URL of a host on this arm; the test's own server is `receiver.test`."""
+        return self.network.url(host)
+
     async def put_up(self, fake: Fake) -> None:
+        """Serve a fake under its host names and start it."""
         await self.network.serve(fake.app, fake.hosts)
         await fake.start()
 
 
 @asynccontextmanager
-async def stage(*fakes: Callable[[Surroundings], Fake], receiver: Receiver | None = None) -> AsyncIterator[Stage]:
-    """Open a stage on the running loop; a receiver is reached at `https://receiver.test`."""
+async def stage(
+    *fakes: Callable[[Surroundings], Fake], receiver: Receiver | None = None
+) -> AsyncIterator[Stage]:
+    """Open a stage on the running loop.
+
+    A receiver is there before the fakes are made, at `stage.url("receiver.test")`; in virtual time that is
+    `https://receiver.test`.
+    """
     loop = asyncio.get_running_loop()
     network: Network = VirtualNetwork(loop) if isinstance(loop, VirtualLoop) else LoopbackNetwork()
     recorder = Recorder()
@@ -131,11 +142,11 @@ async def stage(*fakes: Callable[[Surroundings], Fake], receiver: Receiver | Non
 
     async with ClientSession() as session:
         made = Stage(network, session, recorder, now)
+        if receiver is not None:
+            await network.serve(receiver.app, ["receiver.test"])
         started = [make(made.surroundings()) for make in fakes]
         for fake in started:
             await made.put_up(fake)
-        if receiver is not None:
-            await network.serve(receiver.app, ["receiver.test"])
         try:
             yield made
         finally:

@@ -1,0 +1,173 @@
+"""What `run`, `list` and `new` do, once their arguments are read."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+from rich.console import Console
+
+from simulator.errors import SimulatorError
+from simulator.problems import ScenarioInvalid
+from simulator.reports import progress, render_summary, write_html, write_json_lines, write_junit
+from simulator.run import play_scenario
+from simulator.scenario_reader import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from simulator.journal import Journal
+    from simulator.result import RunResult
+    from simulator.run import Options
+    from simulator.scenario import Scenario
+
+__all__ = ["RunCommand", "find_scenarios", "starter_scenario", "summarise_scenario"]
+
+_STARTER: Final = """\
+# yaml-language-server: $schema=https://journeylab.invalid/scenario.schema.json
+# Proves: say here in one sentence what this story proves.
+scenario: My first story
+starts: 2026-03-02T09:00:00Z
+lasts: 1 day
+
+accounts:
+  mailjet:
+    messages:
+      - {name: hello, subject: "Hello ${first_name}", body: Nice to meet you., links: {Shop: "https://shop.example"}}
+  segment: {}
+
+people:
+  count: 20
+  habits:
+    open: {share: 60 %, after: {median: 1 h, p95: 10 h}}
+    click: {share: 30 % of open, after: 1 to 5 min}
+  named:
+    - {name: Ada, email: ada@example.com, opens: after 1 h, clicks: {link: Shop, after: 1 h 1 min}}
+
+journey:
+  - {at: 0 h, mailjet: send hello}
+
+expect:
+  - {segment.user: Ada, has: Email Opened, once: true, within: 1 h 1 min}
+  - {segment.user: Ada, has: Email Link Clicked, once: true, with: {link_url: "https://shop.example"}}
+  - "{{ segment('Email Delivered').count == people.count }}"
+"""
+
+
+@dataclass(slots=True)
+class RunCommand:
+    """Plays scenarios one after the other, prints what came of each, and writes the reports.
+
+    Attributes:
+        options: How each is played.
+        report: Folder for HTML reports and journals; None for none.
+        junit: File for all scenarios together; None for none.
+        quiet: Print one line per scenario.
+    """
+
+    options: Options
+    report: Path | None
+    junit: Path | None
+    quiet: bool
+    _console: Console = field(default_factory=lambda: Console(highlight=False))
+    _results: list[RunResult] = field(default_factory=list)
+    _journals: list[Journal] = field(default_factory=list)
+
+    def run(self, scenarios: Iterable[Scenario], *, fail: Callable[[object], None]) -> bool:
+        """Play them all; say whether all were kept.
+
+        Args:
+            scenarios: What to play.
+            fail: Ends the program with a message when the input does not fit.
+        """
+        try:
+            for scenario in scenarios:
+                self._play(scenario)
+        except SimulatorError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            self._write_junit()
+            click.echo("interrupted; reports of what was finished are written", err=True)
+            sys.exit(130)
+        except OSError as error:
+            fail(f"{error.filename or 'report'}: cannot be written: {error.strerror}")
+        self._write_junit()
+        return all(result.is_kept for result in self._results)
+
+    def _play(self, scenario: Scenario) -> None:
+        written: list[Path] = []
+
+        def report(result: RunResult, journal: Journal) -> None:
+            self._results.append(result)
+            self._journals.append(journal)
+            written.extend(self._write(result, journal))
+            if self.quiet:
+                self._console.print(_one_line(result), soft_wrap=True)
+            else:
+                render_summary(result, journal, self._console, files=written)
+
+        with progress(Console(stderr=True), scenario.lasts_s) as advance:
+            play_scenario(scenario, self.options, progress=advance, then=report)
+
+    def _write(self, result: RunResult, journal: Journal) -> list[Path]:
+        if self.report is None:
+            return []
+        self.report.mkdir(parents=True, exist_ok=True)
+        stem = Path(result.scenario_path).stem
+        html, lines = self.report / f"{stem}.html", self.report / f"{stem}.jsonl"
+        write_html(result, journal, html)
+        write_json_lines(journal, lines)
+        return [html, lines]
+
+    def _write_junit(self) -> None:
+        if self.junit is not None and self._results:
+            self.junit.parent.mkdir(parents=True, exist_ok=True)
+            write_junit(self._results, self.junit, journals=self._journals)
+
+
+def _one_line(result: RunResult) -> str:
+    failed = sum(1 for expectation in result.expectations if not expectation.passed)
+    parts = []
+    if failed:
+        parts.append(f"{failed} of {len(result.expectations)} expectations broken")
+    if result.violations:
+        parts.append(f"{len(result.violations)} contract violations")
+    if result.ledger.findings:
+        parts.append(f"{len(result.ledger.findings)} ledger findings")
+    if result.errors:
+        parts.append(f"{len(result.errors)} errors")
+    verdict = "kept" if result.is_kept else "broken: " + ", ".join(parts)
+    return f"{result.scenario_path}: {verdict} ({result.exchanges} exchanges, {result.real_s:.2f} s)"
+
+
+def find_scenarios(folder: str | None) -> list[Path]:
+    """Find scenario files: in a folder, in `scenarios/` here, or those that come with the package."""
+    if folder is not None:
+        return sorted(Path(folder).glob("*.yaml"))
+    shipped = Path(__file__).parent / "examples"
+    for candidate in (Path("scenarios"), shipped, Path(__file__).parent.parent / "scenarios"):
+        found = sorted(candidate.glob("*.yaml"))
+        if found:
+            return found
+    return []
+
+
+def summarise_scenario(path: Path) -> str:
+    """Describe a scenario in one line: its file, title, people and length."""
+    from simulator.quantities import format_duration  # noqa: PLC0415 - only this command needs it
+
+    try:
+        scenario = load_scenario(path)
+    except ScenarioInvalid as error:
+        return f"{path}  cannot be read: {error.problems[0]}"
+    people = f"{scenario.people.count} people"
+    return f"{path}  {scenario.title} ({people}, {format_duration(scenario.lasts_s)})"
+
+
+def starter_scenario() -> str:
+    """Give the text of a small scenario that runs as it is; editors complete it from the schema beside it."""
+    schema = Path(__file__).parent.parent / "contracts" / "scenario.schema.json"
+    return _STARTER.replace("https://journeylab.invalid/scenario.schema.json", schema.as_posix())

@@ -1,0 +1,253 @@
+"""The people's mailboxes and phones, and what the people do with what arrives there.
+
+A fake delivers here as to a real mail server. People act over HTTP, as their mail client would: they load
+images, follow links, post forms, and press "spam".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode, urljoin
+
+import aiohttp
+
+from fakes.kit import ACTOR_HEADER, CAUSE_HEADER, COMPLAINT_HEADER, MailReply
+from simulator.mail_client import answer, read_html, read_mail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from fakes.kit import MailMessage, PhoneMessage
+    from simulator.journal import Journal
+    from simulator.mail_client import ReadMail
+    from simulator.people import Intent, Person
+
+__all__ = ["Mailboxes", "Phones"]
+
+_NO_SUCH_USER: Final = MailReply(550, "5.1.1 no such user")
+_MAILBOX_FULL: Final = MailReply(452, "4.2.2 mailbox full")
+_APPLE_PROXY_AGENT: Final = "Mozilla/5.0"
+_APPLE_PROXY_DELAY_S: Final = 20.0
+_AGENTS: Final[Mapping[str, str]] = {
+    "amp": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
+    "html": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
+    "apple": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)",
+}
+
+
+class Phones:
+    """Takes text messages for the people's phones."""
+
+    def __init__(self, people: Iterable[Person], journal: Journal) -> None:
+        self._people = {key: person for person in people for key in (person.phone, person.email)}
+        self._journal = journal
+
+    async def deliver(self, message: PhoneMessage) -> bool:
+        """Put a message on its recipient's phone; False when nobody has that number."""
+        person = self._people.get(message.recipient) or self._people.get(message.email)
+        if person is None:
+            return False
+        details = {
+            "campaign": message.campaign,
+            "text": message.text,
+            "channel": message.channel,
+            "id": message.id,
+        }
+        self._journal.step(f"receive {message.channel}", person.email, details=details, cause=message.cause)
+        return True
+
+
+class Mailboxes:
+    """Takes mail for everybody, and lets each person act on it in their own time.
+
+    Args:
+        people: Who there is.
+        journal: Where what they do is recorded.
+        everybody_exists: Whether unknown addresses take mail too, as `serve` wants it.
+    """
+
+    def __init__(self, people: Iterable[Person], journal: Journal, *, everybody_exists: bool = False) -> None:
+        self._people = {person.email: person for person in people}
+        self._journal = journal
+        self._everybody_exists = everybody_exists
+        self._session: aiohttp.ClientSession | None = None
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._acts: set[asyncio.Task[None]] = set()
+        self.received: list[MailMessage] = []
+        self.errors: list[BaseException] = []
+
+    async def deliver(self, message: MailMessage) -> MailReply:
+        """Take a mail, or refuse it as the recipient's server would."""
+        person = self._people.get(message.recipient.lower())
+        if person is None:
+            if not self._everybody_exists:
+                return _NO_SUCH_USER
+            self._remember(message, message.recipient)
+            return MailReply()
+        if person.mailbox != "ok":
+            return _NO_SUCH_USER if person.mailbox == "hard" else _MAILBOX_FULL
+        cause = self._remember(message, person.email)
+        visit = _Visit(self, person, message, cause)
+        loop = asyncio.get_running_loop()
+        if person.client == "apple":
+            self._later(loop, _APPLE_PROXY_DELAY_S, visit.prefetch)
+        for intent in person.intend():
+            self._later(loop, intent.after_s, visit.act, intent)
+        return MailReply()
+
+    async def close(self) -> None:
+        """Nobody acts any more; what is under way is finished."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        await asyncio.gather(*self._acts, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def fetch(
+        self, method: str, url: str, *, person: Person, cause: str, agent: str, body: bytes | None = None
+    ) -> str:
+        """Send one request as a person's mail client; give the text of the answer."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        headers = {ACTOR_HEADER: person.email, CAUSE_HEADER: cause, "User-Agent": agent}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        async with self._session.request(
+            method, url, headers=headers, data=body, allow_redirects=False
+        ) as response:
+            return await response.text(errors="replace")
+
+    def step(self, verb: str, person: Person, *, details: Mapping[str, Any], cause: str) -> str:
+        """Record what a person does."""
+        return self._journal.step(verb, person.email, details=details, cause=cause)
+
+    def _remember(self, message: MailMessage, address: str) -> str:
+        details = {
+            "vendor": message.vendor,
+            "id": message.id,
+            "from": message.sender,
+            "subject": message.subject,
+            "html": message.html,
+            "amp": message.amp,
+        }
+        if self._everybody_exists:
+            self.received.append(message)
+        return self._journal.step("receive mail", address, details=details, cause=message.cause)
+
+    def _later(self, loop: asyncio.AbstractEventLoop, after_s: float, act: Any, *arguments: object) -> None:
+        def start() -> None:
+            self._timers.discard(timer)
+            task = loop.create_task(act(*arguments))
+            self._acts.add(task)
+            task.add_done_callback(self._end)
+
+        timer = loop.call_later(after_s, start)
+        self._timers.add(timer)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._acts.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.errors.append(error)
+
+
+class _Visit:
+    """One person and one mail: what has been opened already, and what is done next."""
+
+    def __init__(self, mailboxes: Mailboxes, person: Person, message: MailMessage, cause: str) -> None:
+        self._mailboxes = mailboxes
+        self._person = person
+        self._message = message
+        self._cause = cause
+        self._is_open = False
+        self._shows_amp = person.client == "amp"
+        self._mail: ReadMail | None = None
+
+    async def prefetch(self) -> None:
+        """Apple's privacy proxy loads all images soon after arrival, whether or not anybody looks."""
+        step = self._step("load images by privacy proxy")
+        for url in read_mail(self._message, shows_amp=False).images:
+            await self._fetch("GET", url, step, agent=_APPLE_PROXY_AGENT)
+        self._is_open = True  # the proxy has the images; the person's own look is never seen
+
+    async def act(self, intent: Intent) -> None:
+        """Do what the person has in mind; whoever does more than open has opened first."""
+        if not self._is_open and intent.habit != "mark_as_spam":
+            self._is_open = True
+            step = self._step("open")
+            for url in self._read().images:
+                await self._fetch("GET", url, step)
+        match intent.habit:
+            case "click":
+                await self._click(intent)
+            case "submit":
+                await self._submit(intent)
+            case "unsubscribe":
+                await self._unsubscribe()
+            case "mark_as_spam":
+                await self._mark_as_spam()
+
+    async def _click(self, intent: Intent) -> None:
+        links = self._read().content_links()
+        wanted = next(
+            (link for link in links if intent.link and intent.link.lower() in (link.text.lower(), link.url)),
+            None,
+        )
+        link = wanted or next(iter(links), None)
+        if link is None:
+            self._step("look for a link in vain", link=intent.link)
+            return
+        await self._fetch("GET", link.url, self._step("click", link=link.text))
+
+    async def _submit(self, intent: Intent) -> None:
+        mail = self._read()
+        form = next(iter(mail.forms), None)
+        if form is None:
+            # Without AMP the form stands on a page behind a link of the mail.
+            page = next((link for link in mail.content_links() if _leads_to_form(link.text)), None)
+            if page is None:
+                self._step("look for a form in vain")
+                return
+            html = await self._fetch("GET", page.url, self._step("open the form's page"))
+            form = next(iter(read_html(html).forms), None)
+            if form is None:
+                self._step("look for a form in vain")
+                return
+            form.url = urljoin(page.url, form.url)
+        filled = answer(form, intent.answers, self._person.random)
+        step = self._step("answer", answers=dict(filled))
+        await self._fetch("POST", form.url, step, body=urlencode(filled).encode())
+
+    async def _unsubscribe(self) -> None:
+        header = self._message.headers.get("List-Unsubscribe", "").strip("<>")
+        url = self._read().unsubscribe_url() or header
+        if url:
+            await self._fetch("GET", url, self._step("unsubscribe"))
+
+    async def _mark_as_spam(self) -> None:
+        url = self._message.headers.get(COMPLAINT_HEADER)
+        if url:
+            await self._fetch("POST", url, self._step("mark as spam"), body=b"")
+
+    def _read(self) -> ReadMail:
+        if self._mail is None:
+            self._mail = read_mail(self._message, shows_amp=self._shows_amp)
+        return self._mail
+
+    def _step(self, verb: str, **details: object) -> str:
+        details["subject"] = self._message.subject
+        return self._mailboxes.step(verb, self._person, details=details, cause=self._cause)
+
+    async def _fetch(
+        self, method: str, url: str, cause: str, *, agent: str = "", body: bytes | None = None
+    ) -> str:
+        agent = agent or _AGENTS[self._person.client]
+        return await self._mailboxes.fetch(
+            method, url, person=self._person, cause=cause, agent=agent, body=body
+        )
+
+
+def _leads_to_form(text: str) -> bool:
+    return any(word in text.lower() for word in ("answer", "form", "survey"))

@@ -1,0 +1,259 @@
+"""A scenario as typed values: what one run does and what must come of it.
+
+`simulator.scenario_reader` makes one from YAML. All durations are seconds; all delays are `Delay`s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from simulator.documents import Position
+    from simulator.quantities import Delay, Moment, Share
+
+__all__ = [
+    "CampaignSpec",
+    "Deed",
+    "Expectation",
+    "Habit",
+    "MailSpec",
+    "NamedPerson",
+    "PeopleSpec",
+    "Scenario",
+    "Step",
+    "TemplateSpec",
+    "TriggeredCampaignSpec",
+    "Vendor",
+    "When",
+]
+
+Vendor = Literal["clevertap", "customerio", "mailjet", "mailmodo", "segment"]
+HABITS = ("open", "click", "submit", "unsubscribe", "mark_as_spam")
+"""What people do with mail, in the order in which they are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSpec:
+    """A Mailmodo template.
+
+    Attributes:
+        questions: By name: a scale `(0, 10)`, `text`, or a tuple of choices; empty without a form.
+        links: Addresses by name.
+    """
+
+    name: str
+    email_type: str
+    type: str
+    body: str
+    form_name: str
+    questions: Mapping[str, tuple[int, int] | str | tuple[str, ...]]
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggeredCampaignSpec:
+    """A Mailmodo campaign that is triggered."""
+
+    name: str
+    template: str
+    subject: str
+    trigger_app: str
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """What makes a CleverTap campaign fire by itself: an event, or an event that stays away."""
+
+    did: str = ""
+    did_not: str = ""
+    within_s: float = 0
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignSpec:
+    """A CleverTap campaign.
+
+    Attributes:
+        calls: Name of the Mailmodo campaign that a webhook campaign triggers.
+        via: `bridge`, or `mailmodo` for the campaign's own trigger URL.
+        body: Custom Body of a webhook campaign.
+        text: Text of an SMS or push.
+        when: None for a campaign that a step launches.
+    """
+
+    name: str
+    channel: str
+    calls: str
+    via: str
+    body: Mapping[str, Any] | str
+    text: str
+    when: When | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailSpec:
+    """A message that Mailjet or Customer.io sends."""
+
+    name: str
+    subject: str
+    body: str
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What is set up at the vendors before the story begins. `used` names the vendors that take part."""
+
+    used: tuple[Vendor, ...]
+    templates: tuple[TemplateSpec, ...] = ()
+    triggered_campaigns: tuple[TriggeredCampaignSpec, ...] = ()
+    clevertap_region: str = "in1"
+    uploads_profiles: bool = True
+    campaigns: tuple[CampaignSpec, ...] = ()
+    mailjet_messages: tuple[MailSpec, ...] = ()
+    mailjet_event_version: int = 2
+    mailjet_track_opens: bool = True
+    mailjet_track_clicks: bool = True
+    customerio_messages: tuple[MailSpec, ...] = ()
+    identifies_people: bool = True
+    segment_region: str = "us"
+    segment_sources: tuple[str, ...] = ()
+    has_mailmodo_destination: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How many do something, and how long it takes them."""
+
+    share: Share
+    after: Delay
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a named person does with every mail: when (after it arrives), and with what.
+
+    Attributes:
+        after: None means never.
+        link: Which link is clicked; empty for the first.
+        answers: What is answered, by question; drawn when empty.
+    """
+
+    after: Delay | None
+    link: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPerson:
+    """Somebody the story speaks of. `deeds` holds only what is scripted; the rest is habit."""
+
+    name: str
+    email: str
+    phone: str
+    user_id: str | None
+    client: str
+    bounces: str
+    deeds: Mapping[str, Deed]
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSpec:
+    """The people: how many, from where, with which habits, and who of them is named."""
+
+    count: int
+    locale: str
+    user_ids: float
+    clients: Mapping[str, float]
+    hard_bounces: float
+    soft_bounces: float
+    habits: Mapping[str, Habit]
+    named: tuple[NamedPerson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing the scenario does at one vendor.
+
+    Attributes:
+        at_s: Seconds after the start.
+        verb: `launch`, `event`, `trigger`, `send`, `identify` or `track`.
+        noun: Campaign, event or message; empty for `identify`.
+        audience: `everyone`, `named`, `others`, a share `30 %` or `30 % of others`, or addresses.
+        values: Properties or traits that go with it.
+        without: Names of what is left out of it, such as `email`.
+        over_s: Seconds over which the people are spread.
+    """
+
+    at_s: float
+    vendor: Vendor
+    verb: str
+    noun: str
+    audience: str | tuple[str, ...]
+    values: Mapping[str, Any]
+    without: tuple[str, ...]
+    over_s: float
+    where: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One thing that must hold at the end.
+
+    Attributes:
+        text: As written, for reports.
+        subject: `clevertap.profile`, `segment.user`, `mailmodo.contact` or `person`; empty for an expression.
+        person: Address of the person.
+        predicate: `has`, `lacks`, `got` or `got_no`.
+        what: The event, or `sms NAME`.
+        times: How often exactly; None for at least once.
+        within_s: No later than this after the start.
+        moment: When, with a tolerance.
+        values: Properties that the event must have.
+        source: Segment source it must have come from.
+        expression: A Jinja2 expression that must be true.
+    """
+
+    text: str
+    where: Position
+    subject: str = ""
+    person: str = ""
+    predicate: str = ""
+    what: str = ""
+    times: int | None = None
+    within_s: float | None = None
+    moment: Moment | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    expression: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One story.
+
+    Attributes:
+        title: Its name.
+        file: The file it was read from, as the user gave it.
+        proves: What the file's first comment says it proves.
+        starts: An aware instant.
+        lasts_s: How long it goes on.
+        seed: The seed it is played with unless the command line says otherwise.
+    """
+
+    title: str
+    file: str
+    proves: str
+    starts: datetime
+    lasts_s: float
+    seed: int
+    accounts: Accounts
+    people: PeopleSpec
+    journey: tuple[Step, ...]
+    expect: tuple[Expectation, ...]

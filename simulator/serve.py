@@ -1,0 +1,204 @@
+"""`serve`: every fake and the bridge on loopback, among real clients, in real time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+import signal
+from dataclasses import replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from simulator.errors import SimulatorError
+from simulator.loop import LiveLoop, run
+from simulator.network import LoopbackNetwork
+from simulator.real_time import wall_clock
+from simulator.scenario_reader import read_scenario
+from simulator.system_under_test import BRIDGE_HOST
+from simulator.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from simulator.scenario import Scenario
+
+__all__ = ["Printing", "credentials", "serve_forever"]
+
+_ACCOUNTS: Final = """
+scenario: Served accounts
+starts: 2026-01-01T00:00:00Z
+lasts: 1 day
+accounts:
+  clevertap:
+    campaigns:
+      - name: ask
+        channel: webhook
+        calls: mailmodo/nps
+        body: {email: "{{ Profile.Email }}", clevertap_id: "{{ Profile.objectId }}", data: {first_name: "{{ Profile.Name }}"}}
+        when: {did: Survey Due}
+      - {name: nudge, channel: sms, text: "One question is still waiting.", when: {did_not: MM Email Form Submitted, within: 2 min, after: ask}}
+  mailmodo:
+    templates:
+      - {name: NPS Survey, email_type: AMP, form: {name: nps, questions: {score: 0..10, why: text}}, links: {Shop: "https://shop.example"}}
+      - {name: Product News, email_type: HTML, links: {Shop: "https://shop.example"}}
+    campaigns:
+      - {name: nps, template: NPS Survey, subject: "How are we doing, ${first_name}?", trigger_app: CleverTap}
+      - {name: news, template: Product News, subject: "News for you, ${first_name}", trigger_app: Rest API}
+  mailjet: {}
+  customerio: {}
+  segment: {sources: [web, mailmodo, mailjet, customerio], destination: Mailmodo}
+people: {count: 1}
+journey:
+  - {at: 0 h, segment: identify}
+"""
+_PORTS: Final = ("bridge", "clevertap", "customerio", "mailjet", "mailmodo", "segment")
+
+
+class Printing(Enum):
+    """How URLs and credentials are printed."""
+
+    TEXT = auto()
+    JSON = auto()
+    ENV = auto()
+
+
+def serve_forever(
+    *,
+    port: int,
+    printing: Printing,
+    bridge: str,
+    scenario: Scenario | None,
+    fail: Callable[[object], None],
+) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        port: The bridge's port; the fakes take the five that follow. 0 picks free ones.
+        printing: How to say where everything is.
+        bridge: What stands in the middle, as for `run`.
+        scenario: Whose accounts to set up; None for a set that shows everything.
+        fail: Ends the program with a message.
+    """
+    accounts = scenario or read_scenario(_ACCOUNTS, "accounts of serve")
+    served = replace(accounts, starts=wall_clock(), journey=(), expect=())
+    try:
+        run(_serve(served, port=port, printing=printing, bridge=bridge), loop_factory=LiveLoop)
+    except SimulatorError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        pass  # Ctrl-C is how it ends
+
+
+async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: str) -> None:
+    async with World(
+        scenario,
+        seed=scenario.seed,
+        network=LoopbackNetwork(ports=_ports(port)),
+        bridge=bridge,
+        is_open_house=True,
+    ) as world:
+        _print(credentials(world), printing)
+        await _until_stopped()
+        if printing is Printing.TEXT:
+            click.echo("\nstopping")
+
+
+def _ports(first: int) -> dict[str, int]:
+    """Give each server its port, by its main host name."""
+    if first == 0:
+        return {}
+    from contracts import load_contract  # noqa: PLC0415 - loaded with the fakes in any case
+
+    hosts = [BRIDGE_HOST, *(load_contract(vendor).hosts[0] for vendor in _PORTS[1:])]
+    return {host: first + index for index, host in enumerate(hosts)}
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def credentials(world: World) -> dict[str, dict[str, Any]]:
+    """Give URL and credentials of every server, by vendor, as `serve --json` prints them."""
+    vendors, network = world.vendors, world.network
+    found: dict[str, dict[str, Any]] = {}
+    if vendors.clevertap is not None:
+        clevertap = vendors.clevertap.settings
+        found["clevertap"] = {
+            "url": network.url(vendors.clevertap.host),
+            "account_id": clevertap.account_id,
+            "passcode": clevertap.passcode,
+        }
+    if vendors.mailmodo is not None:
+        url = network.url(vendors.mailmodo.hosts[0])
+        found["mailmodo"] = {"url": url, "api_key": vendors.mailmodo.settings.api_key}
+    if vendors.mailjet is not None:
+        mailjet = vendors.mailjet.settings
+        found["mailjet"] = {
+            "url": network.url(vendors.mailjet.hosts[0]),
+            "api_key": mailjet.api_key,
+            "secret_key": mailjet.secret_key,
+        }
+    if vendors.customerio is not None:
+        customerio = vendors.customerio.settings
+        found["customerio"] = {
+            "url": network.url(vendors.customerio.hosts[0]),
+            "site_id": customerio.site_id,
+            "track_api_key": customerio.track_api_key,
+            "app_api_key": customerio.app_api_key,
+            "webhook_signing_key": customerio.webhook_signing_key,
+        }
+    if vendors.segment is not None:
+        state = vendors.segment.state
+        found["segment"] = {
+            "url": network.url(vendors.segment.hosts[0]),
+            "write_keys": {source.slug: source.write_key for source in state.sources},
+        }
+    found["bridge"] = {"url": world.bridge_url}
+    return found
+
+
+def _print(found: Mapping[str, Mapping[str, Any]], printing: Printing) -> None:
+    if printing is Printing.JSON:
+        click.echo(json.dumps(found))
+    elif printing is Printing.ENV:
+        for vendor, values in found.items():
+            for name, value in _flat(values):
+                click.echo(f"export {vendor.upper()}_{name.upper()}={shlex.quote(str(value))}")
+    else:
+        _print_text(found)
+
+
+def _print_text(found: Mapping[str, Mapping[str, Any]]) -> None:
+    click.echo("Journeylab is serving on loopback. Ctrl-C stops it.\n")
+    for vendor, values in found.items():
+        url = values["url"]
+        click.echo(f"{vendor:<11}{url}")
+        for name, value in _flat({key: value for key, value in values.items() if key != "url"}):
+            click.echo(f"{'':<11}  {name:<24}{value}")
+    click.echo("\nTry:")
+    if "clevertap" in found:
+        clevertap = found["clevertap"]
+        click.echo(
+            f"  curl {clevertap['url']}/1/upload -H 'X-CleverTap-Account-Id: {clevertap['account_id']}' "
+            f"-H 'X-CleverTap-Passcode: {clevertap['passcode']}' -H 'Content-Type: application/json' \\\n"
+            '    -d \'{"d": [{"type": "profile", "identity": "u1", "profileData": {"Name": "Ada", '
+            '"Email": "ada@example.com"}}]}\''
+        )
+    click.echo(f"  curl {found['bridge']['url']}/healthz")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat += _flat(value, f"{prefix}{name.removesuffix('s')}_")
+        else:
+            flat.append((f"{prefix}{name}", value))
+    return flat

@@ -1,0 +1,223 @@
+"""One world: everything that one run owns, and nothing outside it.
+
+Seed, clock, network, people, fakes, the bridge under test, the journal. A world is opened, played and closed; two
+worlds never share anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from contracts import Judge, load_contract
+from contracts.validation import NO_CONTRACT
+from fakes.kit import ACTOR_HEADER, Surroundings
+from simulator.journal import Journal
+from simulator.mailboxes import Mailboxes, Phones
+from simulator.masking import Masking
+from simulator.people import make_people, split_random
+from simulator.steps import App
+from simulator.system_under_test import make_system_under_test
+from simulator.vendors import Vendors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from contracts import Violation
+    from fakes.kit import Exchange
+    from simulator.network import Network
+    from simulator.people import Person
+    from simulator.scenario import Scenario
+
+__all__ = ["BRIDGE", "World"]
+
+BRIDGE: Final = "bridge"
+"""How the journal calls the system under test."""
+
+_SETTLES_S: Final = 120.0
+"""How long the bridge and the vendors have, once nobody acts any more, to hand over what is under way."""
+
+_PROGRESS_S: Final = 3600.0
+
+
+class World:
+    """Everything that one run owns. Open it on the loop that owns its time.
+
+    Attributes:
+        scenario: What is played.
+        seed: Where all chance comes from.
+        journal: What happened.
+        people: Who lives in it.
+        vendors: The fakes.
+        network: What connects them.
+        bridge_url: Base URL of the bridge, once open.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        seed: int,
+        network: Network,
+        bridge: str = "",
+        is_open_house: bool = False,
+    ) -> None:
+        """Make a world; nothing happens before it is opened.
+
+        Args:
+            scenario: What is played.
+            seed: Where all chance comes from.
+            network: What connects everybody.
+            bridge: What is tested, as `--bridge` says it.
+            is_open_house: Whether unknown addresses take mail, as `serve` wants it for real clients.
+        """
+        self.scenario = scenario
+        self.seed = seed
+        self.network = network
+        self.people: tuple[Person, ...] = make_people(scenario.people, seed)
+        self._starts = scenario.starts.astimezone(UTC)
+        self._offset_s = asyncio.get_running_loop().time()
+        self.journal = Journal(self.now)
+        self.mailboxes = Mailboxes(self.people, self.journal, everybody_exists=is_open_house)
+        self.phones = Phones(self.people, self.journal)
+        self.vendors = Vendors.make(scenario.accounts, self._surroundings)
+        self.journal.judges_for_receiver = _BridgeJudge()
+        self.bridge = make_system_under_test(bridge, now=self.now, random=split_random(seed, "bridge"))
+        self.bridge_url = ""
+        self._stack = AsyncExitStack()
+        self._app: App | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    def now(self) -> datetime:
+        """The world's instant: its start plus what its loop has seen pass, to the microsecond."""
+        return self._starts + timedelta(seconds=asyncio.get_event_loop().time() - self._offset_s)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the scenario's start."""
+        return (self.now() - self._starts).total_seconds()
+
+    async def play(self, progress: Callable[[float], None] = lambda _s: None) -> None:
+        """Play the whole journey, let what is under way arrive, and stop.
+
+        Args:
+            progress: Told now and then how many seconds of the scenario have passed.
+        """
+        assert self._app is not None  # noqa: S101 - a world is played only while it is open
+        self._offset_s = asyncio.get_running_loop().time()
+        await self._app.prepare()
+        ticker = asyncio.create_task(self._tell(progress), name="progress")
+        try:
+            async with asyncio.TaskGroup() as group:
+                for index, step in enumerate(self.scenario.journey):
+                    group.create_task(self._do(index, step), name=f"step {step.where}")
+            await asyncio.sleep(max(0.0, self.scenario.lasts_s - self.elapsed_s))
+        finally:
+            ticker.cancel()
+        await self.mailboxes.close()
+        await asyncio.sleep(_SETTLES_S)
+        progress(self.scenario.lasts_s)
+
+    async def _do(self, index: int, step: Any) -> None:
+        assert self._app is not None  # noqa: S101 - a world is played only while it is open
+        await asyncio.sleep(max(0.0, step.at_s - self.elapsed_s))
+        await self._app.do(step, index)
+
+    async def _tell(self, progress: Callable[[float], None]) -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_S)
+            progress(self.elapsed_s)
+
+    async def _open(self) -> None:
+        session = await self._stack.enter_async_context(aiohttp.ClientSession(headers={ACTOR_HEADER: "app"}))
+        self._stack.push_async_callback(self.network.close)
+        self._stack.callback(self.journal.close)
+        await self.vendors.start(self.network)
+        self.journal.masking = Masking(self.vendors.secrets())
+        self._stack.push_async_callback(self.vendors.stop)
+        self._stack.push_async_callback(self.mailboxes.close)
+        self.bridge_url = await self.bridge.start(self.network, self.vendors.bridge_settings(self.network))
+        self._stack.push_async_callback(self.bridge.stop)
+        await self.vendors.connect(self.bridge_url, session=session, network=self.network)
+        self._app = App(
+            scenario=self.scenario,
+            seed=self.seed,
+            people=self.people,
+            vendors=self.vendors,
+            network=self.network,
+            session=session,
+            journal=self.journal,
+            now=self.now,
+        )
+
+    def _surroundings(self, vendor: str) -> Surroundings:
+        return Surroundings(
+            now=self.now,
+            random=split_random(self.seed, vendor),
+            observer=self.journal,
+            mail_host=self.mailboxes,
+            phone_network=self.phones,
+            url_of=self.network.url,
+            receiver_of=self._name_of,
+        )
+
+    def _name_of(self, url: str) -> str:
+        """Name the receiver of a webhook: the bridge, a vendor, or else the host."""
+        authority = _authority(url)
+        if authority == _authority(self.bridge_url):
+            return BRIDGE
+        for vendor, fake in self.vendors.all().items():
+            if authority == _authority(self.network.url(fake.hosts[0])):
+                return vendor
+        return authority
+
+
+def _authority(url: str) -> str:
+    """Host and port of a URL, without the credentials that may stand before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+class _BridgeJudge:
+    """Judges webhooks to the bridge by the bridge's own contract, besides their sender's."""
+
+    def __init__(self) -> None:
+        self._contract = load_contract("bridge")
+        self._judge = Judge(self._contract)
+
+    def __call__(self, exchange: Exchange) -> tuple[Violation, ...]:
+        if exchange.receiver != BRIDGE or exchange.status is None:
+            return ()
+        path = URL(exchange.url).raw_path
+        match = self._contract.match(exchange.method, path)
+        if match is None:
+            return (NO_CONTRACT(exchange.method, path),)
+        asked = self._judge.request(
+            match.operation,
+            query={},
+            content_type=exchange.request_headers.get("Content-Type", ""),
+            body=exchange.request_body,
+        )
+        answered = self._judge.response(
+            match.operation,
+            status=exchange.status,
+            content_type=exchange.response_headers.get("Content-Type", ""),
+            body=exchange.response_body,
+        )
+        return asked + answered
