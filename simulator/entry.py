@@ -1,0 +1,122 @@
+"""What a journal is made of: one entry for each exchange, fact, step and note."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from fakes.kit.exchange import Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from contracts import Violation
+    from fakes.kit.exchange import Fact
+
+__all__ = ["Entry", "EntryKind", "Note", "Step", "entry_id", "entry_number", "settled"]
+
+
+class EntryKind(StrEnum):
+    """What an entry records."""
+
+    EXCHANGE = "exchange"
+    FACT = "fact"
+    STEP = "step"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Something that a person or the scenario did, or that reached a person.
+
+    Attributes:
+        id: The journal's id for it.
+        at: When.
+        actor: A person's e-mail address, or `scenario`.
+        verb: What, in words: `open`, `receive mail`, `launch`.
+        details: JSON values; `receive mail` has `subject`, `html`, `amp` and `vendor`.
+        cause: Id of the journal entry that made the actor do it; empty for a beginning.
+    """
+
+    id: str
+    at: datetime
+    actor: str
+    verb: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something about the run itself: a failure inside a fake, a process that was started.
+
+    Attributes:
+        id: The journal's id for it.
+        at: When.
+        text: One line.
+        details: JSON values.
+    """
+
+    id: str
+    at: datetime
+    text: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal.
+
+    Attributes:
+        id: `e000001`, `e000002`, …; an effect has a higher one than its cause.
+        at: When it began, or was learnt: an aware UTC instant. A fact's own time is `payload.at`.
+        kind: What `payload` is.
+        payload: The record itself.
+        causes: Ids of the entries that caused it, as known when it was recorded. `Journal.causes` may know more.
+    """
+
+    id: str
+    at: datetime
+    kind: EntryKind
+    payload: Exchange | Fact | Step | Note
+    causes: tuple[str, ...] = ()
+
+
+def entry_id(number: int) -> str:
+    """Give the id of the entry with this number, counted from 1."""
+    return f"e{number:06d}"
+
+
+def entry_number(identity: str) -> int:
+    """Give the number behind an id; 0 for what is no id of a journal entry."""
+    digits = identity[1:]
+    return int(digits) if identity[:1] == "e" and digits.isascii() and digits.isdigit() else 0
+
+
+def settled(exchange: Exchange, violations: tuple[Violation, ...]) -> Exchange:
+    """Copy an exchange with its final verdict and with headers that its sender can no longer change."""
+    # Spelt out: `dataclasses.replace` takes three times as long, and this runs for every message.
+    return Exchange(
+        id=exchange.id,
+        sender=exchange.sender,
+        receiver=exchange.receiver,
+        contract=exchange.contract,
+        operation=exchange.operation,
+        kind=exchange.kind,
+        method=exchange.method,
+        url=exchange.url,
+        request_headers=dict(exchange.request_headers.items()),
+        request_body=exchange.request_body,
+        status=exchange.status,
+        response_headers=dict(exchange.response_headers.items()),
+        response_body=exchange.response_body,
+        started_at=exchange.started_at,
+        ended_at=exchange.ended_at,
+        attempt=exchange.attempt,
+        error=exchange.error,
+        fault=exchange.fault,
+        cause=exchange.cause,
+        violations=violations,
+    )
