@@ -1,0 +1,73 @@
+"""Who is let in: credentials, the account's region, and how many calls may be in flight."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from fakes.clevertap.errors import too_many_requests, unauthorised
+from fakes.clevertap.settings import REGION_HOSTS, CleverTapSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fakes.kit import Call
+
+__all__ = ["Gate", "Group"]
+
+_ACCOUNT_ID_LENGTH: Final = 12
+
+
+class Group(StrEnum):
+    """Calls that share a limit."""
+
+    UPLOADS = "uploads"
+    QUERIES = "queries"
+
+
+class Gate:
+    """Lets calls in, or refuses them before anything else is looked at.
+
+    Args:
+        settings: Credentials and limits.
+    """
+
+    def __init__(self, settings: CleverTapSettings) -> None:
+        self._settings = settings
+        others = (hosts for region, hosts in REGION_HOSTS.items() if region != settings.region)
+        self._elsewhere = frozenset(host for hosts in others for host in hosts)
+        self._limits = {Group.UPLOADS: settings.max_uploads, Group.QUERIES: settings.max_queries}
+        self._in_flight = dict.fromkeys(Group, 0)
+
+    @contextmanager
+    def enter(self, call: Call, group: Group) -> Iterator[None]:
+        """Let one call in for as long as it is handled.
+
+        Raises:
+            CleverTapError: 401 for wrong credentials or region; 429 at once, without a wait or a header, when too
+                many calls of the group are in flight.
+        """
+        self._authorise(call)
+        if self._in_flight[group] >= self._limits[group]:
+            raise too_many_requests()
+        self._in_flight[group] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[group] -= 1
+
+    def _authorise(self, call: Call) -> None:
+        settings = self._settings
+        account = call.headers.get("X-CleverTap-Account-Id", "")
+        if len(account) != _ACCOUNT_ID_LENGTH:
+            raise unauthorised("12 digit account ID mandatory")
+        has_passcode = call.headers.get("X-CleverTap-Passcode", "") == settings.passcode
+        if settings.legacy_auth_errors and account != settings.account_id:
+            raise unauthorised("Account ID is not valid")
+        if settings.legacy_auth_errors and not has_passcode:
+            raise unauthorised("Passcode Invalid")
+        # On loopback the host is an address, which belongs to no region.
+        host = (call.request.host or "").partition(":")[0].lower()
+        if account != settings.account_id or not has_passcode or host in self._elsewhere:
+            raise unauthorised()

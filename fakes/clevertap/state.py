@@ -1,0 +1,283 @@
+"""One account's memory: profiles, indexed by every identifier, and events, in each profile's log and by name."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from fakes.clevertap.errors import Code, RecordFault
+from fakes.clevertap.profiles import Device, Profile, StoredEvent, folded, identity_key, platform_of
+from fakes.clevertap.properties import MAX_VALUE, apply
+from fakes.clevertap.records import (
+    Address,
+    AddressKind,
+    EventRecord,
+    ProfileRecord,
+    TokenRecord,
+    check_record,
+)
+from fakes.kit import draw_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from random import Random
+
+    from fakes.clevertap.settings import CleverTapSettings
+
+__all__ = ["CleverTapState", "Stored"]
+
+_MAX_DEVICES: Final = 50
+_SYSTEM: Final = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a record led to.
+
+    Attributes:
+        profile: The profile it fell on.
+        is_new: Whether that profile was made for it.
+        event: The event stored; None for other records.
+        is_bad_merge: Whether two profiles with identities of their own became one.
+    """
+
+    profile: Profile
+    is_new: bool
+    event: StoredEvent | None = None
+    is_bad_merge: bool = False
+
+
+class CleverTapState:
+    """Everything that one CleverTap account remembers.
+
+    Attributes:
+        error_stream: What was cut or dropped without refusing a record; the last thousand lines.
+    """
+
+    def __init__(self, settings: CleverTapSettings, *, now: Callable[[], datetime], random: Random) -> None:
+        self.error_stream: deque[str] = deque(maxlen=1000)
+        self._settings = settings
+        self._now = now
+        self._random = random
+        self._profiles: dict[int, Profile] = {}
+        self._by_object_id: dict[str, Profile] = {}
+        self._by_identity: dict[str, Profile] = {}
+        self._by_email: dict[str, list[Profile]] = {}
+        self._by_fbid: dict[str, Profile] = {}
+        self._by_gpid: dict[str, Profile] = {}
+        self._event_names: dict[str, str] = {}
+        self._events_by_name: dict[str, list[tuple[Profile, StoredEvent]]] = {}
+        self._discarded: frozenset[str] = frozenset()
+        self._created = 0
+        self._stored = 0
+
+    @property
+    def profiles(self) -> Sequence[Profile]:
+        """Every living profile, the oldest first."""
+        return tuple(self._profiles.values())
+
+    @property
+    def event_names(self) -> Sequence[str]:
+        """Every event name the account knows, in the order in which they came up."""
+        return tuple(self._event_names.values())
+
+    def profile_by_email(self, email: str) -> Profile | None:
+        """Find by the property `Email`, or else by an identity that is this address."""
+        key = email.lower()
+        owners = self._by_email.get(key)
+        return owners[0] if owners else self._by_identity.get(key)
+
+    def profile_by_identity(self, identity: str) -> Profile | None:
+        """Find among all identities, or else by the property `Email`."""
+        key = identity_key(identity)
+        known = self._by_identity.get(key)
+        if known is None and (owners := self._by_email.get(key)):
+            return owners[0]
+        return known
+
+    def profile_by_object_id(self, object_id: str) -> Profile | None:
+        """Find by a device's CleverTap ID."""
+        return self._by_object_id.get(object_id)
+
+    def events_named(self, name: str) -> Sequence[tuple[Profile, StoredEvent]]:
+        """Give the events of a name over all profiles, in the order of arrival, with who did them."""
+        return [(profile.current, event) for profile, event in self._events_by_name.get(folded(name), ())]
+
+    def knows_event(self, name: str) -> bool:
+        """Say whether an event of that name was ever stored."""
+        return folded(name) in self._events_by_name
+
+    def discard_event(self, name: str) -> None:
+        """Discard an event name, as in the dashboard: uploads of it are refused from now on."""
+        self._discarded |= {folded(name)}
+
+    def check(self, record: Any) -> EventRecord | ProfileRecord | TokenRecord:
+        """Check one record of an upload without storing it.
+
+        Raises:
+            RecordFault: It is skipped.
+        """
+        checked = check_record(
+            record, now_ts=int(self._now().timestamp()), settings=self._settings, discarded=self._discarded
+        )
+        if (
+            isinstance(checked, EventRecord)
+            and len(self._event_names) >= self._settings.max_event_types
+            and folded(checked.name) not in self._event_names
+        ):
+            raise RecordFault(Code.OTHER, "Event Name is incorrect. Limit of event types reached")
+        return checked
+
+    def store(self, record: EventRecord | ProfileRecord | TokenRecord) -> Stored:
+        """Store a checked record; an unknown identifier makes a new profile."""
+        profile, is_new = self._find_or_create(record.address)
+        if isinstance(record, EventRecord):
+            return Stored(profile, is_new, self._append(profile, record))
+        if isinstance(record, TokenRecord):
+            object_id = record.address.get(AddressKind.OBJECT_ID)
+            next(
+                device for device in profile.devices if device.object_id == object_id
+            ).push_token = record.token
+            return Stored(profile, is_new)
+        is_bad_merge = False
+        if record.identity:
+            profile, is_bad_merge = self._bind(profile, record.identity)
+        self._change(profile, record.changes)
+        return Stored(profile, is_new, is_bad_merge=is_bad_merge)
+
+    def store_system_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> StoredEvent:
+        """Store one of CleverTap's own events on a profile, now."""
+        address = Address(((AddressKind.OBJECT_ID, profile.current.object_id),))
+        ts = int(self._now().timestamp())
+        return self._append(profile.current, EventRecord(address, ts, name, dict(properties), _SYSTEM))
+
+    def _append(self, profile: Profile, record: EventRecord) -> StoredEvent:
+        key = folded(record.name)
+        name = self._event_names.setdefault(key, record.name)
+        self._stored += 1
+        event = StoredEvent(name, record.ts, record.properties, record.source, self._now(), self._stored)
+        profile.events.append(event)
+        self._events_by_name.setdefault(key, []).append((profile, event))
+        return event
+
+    def _find_or_create(self, address: Address) -> tuple[Profile, bool]:
+        profile = self._find(address)
+        is_new = profile is None
+        if profile is None:
+            self._created += 1
+            profile = self._profiles[self._created] = Profile(self._created)
+        object_id = address.get(AddressKind.OBJECT_ID)
+        if (
+            object_id
+            and not is_new
+            and object_id not in self._by_object_id
+            and len(profile.devices) >= _MAX_DEVICES
+        ):
+            # A 51st device is kept apart, without the identity.
+            return self._find_or_create(Address(((AddressKind.OBJECT_ID, object_id),)))
+        for kind, value in address.by:
+            self._attach(profile, kind, value)
+        if not profile.devices:
+            self._attach(profile, AddressKind.OBJECT_ID, draw_uuid(self._random).replace("-", ""))
+        return profile, is_new
+
+    def _find(self, address: Address) -> Profile | None:
+        for kind, value in address.by:
+            if kind is AddressKind.OBJECT_ID:
+                found = self._by_object_id.get(value)
+            elif kind is AddressKind.IDENTITY:
+                found = self.profile_by_identity(value)
+            else:
+                found = (self._by_fbid if kind is AddressKind.FBID else self._by_gpid).get(value)
+            if found is not None:
+                return found
+        return None
+
+    def _attach(self, profile: Profile, kind: AddressKind, value: str) -> None:
+        """Put an identifier on a profile unless somebody has it; a device is also seen now."""
+        if kind is AddressKind.OBJECT_ID:
+            owner = self._by_object_id.setdefault(value, profile)
+            if owner is not profile:
+                return
+            known = next((device for device in profile.devices if device.object_id == value), None)
+            if known is not None:
+                known.last_seen_at = self._now()
+            else:
+                profile.devices.append(Device(value, platform_of(value), self._now()))
+        elif kind is AddressKind.IDENTITY:
+            # An identity that is the profile's own address finds it, but is no new identity.
+            if self.profile_by_identity(value) is None:
+                self._by_identity[identity_key(value)] = profile
+                profile.identities.append(value)
+        else:
+            index, own = (
+                (self._by_fbid, profile.fbids) if kind is AddressKind.FBID else (self._by_gpid, profile.gpids)
+            )
+            if index.setdefault(value, profile) is profile and value not in own:
+                own.append(value)
+
+    def _bind(self, profile: Profile, identity: str) -> tuple[Profile, bool]:
+        """Add an identity to a profile; where another has it, the two become one."""
+        owner = self.profile_by_identity(identity)
+        if owner is None:
+            self._by_identity[identity_key(identity)] = profile
+            profile.identities.append(identity)
+            return profile, False
+        if owner is profile:
+            if self._by_identity.get(identity_key(identity)) is None:
+                self._by_identity[identity_key(identity)] = profile
+                profile.identities.append(identity)
+            return profile, False
+        is_bad_merge = bool(owner.identities and profile.identities)
+        return self._merge(owner, profile), is_bad_merge
+
+    def _merge(self, one: Profile, other: Profile) -> Profile:
+        """Make one profile of two: the older takes the younger over; the younger's properties win."""
+        kept, gone = (one, other) if one.number < other.number else (other, one)
+        for device in gone.devices:
+            self._by_object_id[device.object_id] = kept
+        for identity in gone.identities:
+            self._by_identity[identity_key(identity)] = kept
+        for fbid in gone.fbids:
+            self._by_fbid[fbid] = kept
+        for gpid in gone.gpids:
+            self._by_gpid[gpid] = kept
+        kept.devices += gone.devices
+        kept.identities += gone.identities
+        kept.fbids += gone.fbids
+        kept.gpids += gone.gpids
+        kept.events = sorted(kept.events + gone.events, key=lambda event: event.number)
+        self._forget_email(gone)
+        self._change(kept, gone.properties)
+        gone.merged_into = kept
+        del self._profiles[gone.number]
+        return kept
+
+    def _change(self, profile: Profile, changes: Mapping[str, Any]) -> None:
+        before = profile.properties.get("Email")
+        room = self._settings.max_profile_properties - len(profile.properties)
+        allowed = {}
+        for key, value in changes.items():
+            if key not in profile.properties:
+                if room <= 0:
+                    self.error_stream.append(f"profile {profile.object_id}: no room for property {key}")
+                    continue
+                room -= 1
+            if isinstance(value, str) and len(value) > MAX_VALUE:
+                self.error_stream.append(
+                    f"profile {profile.object_id}: value of {key} cut to {MAX_VALUE} characters"
+                )
+            allowed[key] = value
+        apply(profile.properties, allowed)
+        after = profile.properties.get("Email")
+        if after != before:
+            self._forget_email(profile, before)
+            if isinstance(after, str):
+                self._by_email.setdefault(after.lower(), []).append(profile)
+
+    def _forget_email(self, profile: Profile, email: object = None) -> None:
+        email = email or profile.properties.get("Email")
+        if isinstance(email, str) and (owners := self._by_email.get(email.lower())) and profile in owners:
+            owners.remove(profile)

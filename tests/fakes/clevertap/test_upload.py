@@ -1,0 +1,363 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fakes.clevertap import CleverTapSettings
+from fakes.clevertap.records import RESERVED_EVENTS
+from tests.fakes.clevertap.account import NOW_TS, account, event, person
+
+
+async def test_all_stored_is_success_with_nothing_unprocessed() -> None:
+    async with account() as ct:
+        answer = await ct.upload(person(), event(), event("MM Email Form Submitted"))
+
+        assert answer == {"status": "success", "processed": 3, "unprocessed": []}
+        ct.stage.recorder.check()
+
+
+async def test_answers_are_compact_json_with_the_recorded_media_type() -> None:
+    async with account() as ct:
+        await ct.upload(event())
+
+        [exchange] = ct.stage.recorder.exchanges
+        assert exchange.response_body == b'{"status":"success","processed":1,"unprocessed":[]}'
+        assert exchange.response_headers["Content-Type"] == "application/json;charset=utf-8"
+
+
+async def test_some_stored_is_partial_and_names_the_record() -> None:
+    async with account() as ct:
+        bad = event(evtName="")
+        answer = await ct.upload(event(), bad, event())
+
+        assert answer == {
+            "status": "partial",
+            "processed": 2,
+            "unprocessed": [
+                {
+                    "status": "fail",
+                    "code": 509,
+                    "error": "Event Name is incorrect. ErrorCode: 509 - Event name is mandatory. "
+                    "Skipped record number : 2",
+                    "record": bad,
+                }
+            ],
+        }
+        assert len(ct.facts("event_stored")) == 2
+        ct.stage.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "text"),
+    [
+        ({"Email": "asha"}, 515, "Profile data is incorrect. Email is not valid.Skipped record number : 1"),
+        (
+            {"Phone": "223"},
+            516,
+            "Profile data is incorrect. Phone number is not valid.Skipped record number : 1",
+        ),
+        (
+            {"Phone": "+44+441234"},
+            516,
+            "Profile data is incorrect. Phone number is not valid.Skipped record number : 1",
+        ),
+        (
+            {"Employed": "X"},
+            517,
+            "Profile data is incorrect. Employed needs to be Y/N.Skipped record number : 1",
+        ),
+        (
+            {"Education": "None"},
+            518,
+            "Profile data is incorrect. Education needs to be School/College/Graduate..Skipped record number : 1",
+        ),
+        (
+            {"Married": "Maybe"},
+            519,
+            "Profile data is incorrect. Married needs to be Y/N.Skipped record number : 1",
+        ),
+        ({"Age": "old"}, 520, "Profile data is incorrect. Age is invalid.Skipped record number : 1"),
+    ],
+)
+async def test_predefined_property_is_refused_in_the_recorded_words(
+    data: dict[str, Any], code: int, text: str
+) -> None:
+    async with account() as ct:
+        assert await ct.refusal({"type": "profile", "identity": "5", "profileData": data}) == (code, text)
+        ct.stage.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize(
+    "ts", [0, -5, "0", 1772422200000, "1772422200000", "2026-03-02T03:30:00Z", 1.5, True, []]
+)
+async def test_timestamp_that_is_no_unix_second_is_525(ts: Any) -> None:
+    async with account() as ct:
+        assert await ct.refusal(event(ts=ts)) == (
+            525,
+            "Timestamp should be present in the Unix Epoch format. Skipped record number : 1",
+        )
+
+
+async def test_nested_event_data_is_512_and_names_the_field() -> None:
+    async with account() as ct:
+        code, text = await ct.refusal(event(evtData={"answers": {"score": 9}}))
+
+        assert code == 512
+        assert text == (
+            "Event data is incorrect. 512 - Only Items can have a nested structure, "
+            "incorrect nested structure for field : answers.Skipped record number : 1"
+        )
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        ({"type": "profile", "identity": "5", "profileData": {"Gender": "X"}}, 514),
+        ({"type": "event", "evtName": "A", "evtData": {}}, 523),
+        ({"type": "event", "identity": "", "evtName": "A", "evtData": {}}, 523),
+        ({"type": "alias", "identity": "5"}, 524),
+        ({"identity": "5"}, 524),
+        ("event", 524),
+        (None, 524),
+        ({"type": "event", "objectId": "has space", "evtName": "A", "evtData": {}}, 526),
+        ({"type": "event", "identity": "5", "evtData": {}}, 509),
+        ({"type": "event", "identity": "5", "evtName": "$%&", "evtData": {}}, 509),
+        ({"type": "event", "identity": "5", "evtName": None, "evtData": {}}, 509),
+        ({"type": "event", "identity": "5", "evtName": "A", "evtData": [1]}, 512),
+        ({"type": "event", "identity": "5", "evtName": "A", "evtData": {"l": [1]}}, 512),
+        ({"type": "event", "identity": "5", "evtName": "A", "evtData": {"Items": [{"a": 1}]}}, 512),
+        ({"type": "event", "identity": "5", "evtName": "Charged", "evtData": {"Items": [{"a": {}}]}}, 512),
+        (
+            {"type": "event", "identity": "5", "evtName": "A", "evtData": {f"k{n}": n for n in range(257)}},
+            522,
+        ),
+        ({"type": "profile", "identity": "5"}, 555),
+        ({"type": "profile", "identity": "5", "profileData": {"Email": ["a@example.com"]}}, 515),
+        ({"type": "profile", "identity": "5", "profileData": {"Phone": 919876543210}}, 516),
+        ({"type": "token", "identity": "5", "tokenData": {"id": "t", "type": "fcm"}}, 530),
+        ({"type": "token", "objectId": "a b", "tokenData": {"id": "t", "type": "fcm"}}, 530),
+        ({"type": "token", "objectId": "__a"}, 531),
+        ({"type": "token", "objectId": "__a", "tokenData": {"id": "t", "type": "pigeon"}}, 531),
+        ({"type": "token", "objectId": "__a", "tokenData": {"type": "fcm"}}, 532),
+        ({"type": "token", "objectId": "__a", "tokenData": {"id": "t"}}, 533),
+        ({"type": "token", "objectId": "__a", "tokenData": {"id": "t", "type": "apns"}}, 534),
+        ({"type": "token", "objectId": "ab", "tokenData": {"id": "t", "type": "chrome"}}, 535),
+    ],
+)
+async def test_record_is_refused_with_its_code(record: Any, code: int) -> None:
+    async with account() as ct:
+        found, text = await ct.refusal(record)
+
+        assert found == code
+        assert text.endswith("Skipped record number : 1")
+        assert ct.fake.state.profiles == ()
+        ct.stage.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize("name", [*RESERVED_EVENTS, "notification sent", "NotificationSent"])
+async def test_reserved_event_name_is_513_however_it_is_written(name: str) -> None:
+    async with account() as ct:
+        code, _ = await ct.refusal(event(name))
+
+        assert code == 513
+
+
+async def test_other_system_event_names_are_taken() -> None:
+    async with account() as ct:
+        answer = await ct.upload(event("App Installed"), event("Charged", evtData={"Items": [{"sku": "a"}]}))
+
+        assert answer["processed"] == 2
+        ct.stage.recorder.check()
+
+
+async def test_discarded_event_is_528_however_it_is_capitalised() -> None:
+    async with account() as ct:
+        ct.fake.state.discard_event("Sign Up")
+
+        code, _ = await ct.refusal(event("signUP"))
+
+        assert code == 528
+
+
+async def test_one_record_reports_only_its_first_fault_in_the_recorded_order() -> None:
+    faults = {"Email": "x", "Phone": "1", "Employed": "x", "Education": "x", "Married": "x", "Age": "x"}
+    good = {
+        "Email": "a@example.com",
+        "Phone": "+35922333232",
+        "Employed": "Y",
+        "Education": "School",
+        "Married": "N",
+    }
+    async with account() as ct:
+        seen = []
+        for key in (None, *good):
+            if key is not None:
+                faults[key] = good[key]
+            code, _ = await ct.refusal(
+                {"type": "profile", "identity": "5", "ts": 0 if key is None else 1, "profileData": faults}
+            )
+            seen.append(code)
+
+        assert seen == [525, 516, 517, 518, 519, 520]
+
+
+async def test_echo_shows_the_phone_as_a_number_once_it_has_passed() -> None:
+    data = {"identity": 8, "Phone": "+35922333232", "Age": "x"}
+    async with account() as ct:
+        answer = await ct.upload({"type": "profile", "identity": "5", "profileData": data})
+
+        assert answer["unprocessed"][0]["record"]["profileData"] == {
+            "identity": "8",
+            "Phone": 35922333232,
+            "Age": "x",
+        }
+
+
+async def test_timestamp_may_be_a_digit_string_and_defaults_to_now() -> None:
+    async with account() as ct:
+        await ct.upload(event(ts=str(NOW_TS - 60)), event())
+
+        assert [fact.details["ts"] for fact in ct.facts("event_stored")] == [NOW_TS - 60, NOW_TS]
+        ct.stage.recorder.check()
+
+
+async def test_iso_timestamp_is_taken_where_the_account_does() -> None:
+    async with account(CleverTapSettings(accept_iso_ts=True)) as ct:
+        await ct.upload(event(ts="2026-03-02T03:00:00.000Z"))
+
+        assert ct.facts("event_stored")[0].details["ts"] == NOW_TS - 1800
+        ct.stage.recorder.check(sent=False)
+
+
+async def test_dry_run_answers_alike_and_stores_nothing() -> None:
+    async with account() as ct:
+        answer = await ct.upload(event(), event(evtName=""), query="?dryRun=1")
+
+        assert (answer["status"], answer["processed"]) == ("partial", 1)
+        assert ct.fake.state.profiles == ()
+        assert ct.stage.recorder.facts == []
+
+
+async def test_dry_run_zero_is_a_real_upload() -> None:
+    async with account() as ct:
+        await ct.upload(event(), query="?dryRun=0")
+
+        assert len(ct.facts("event_stored")) == 1
+        ct.stage.recorder.check()
+
+
+async def test_empty_list_is_success_with_nothing_processed() -> None:
+    async with account() as ct:
+        assert await ct.upload() == {"status": "success", "processed": 0, "unprocessed": []}
+        ct.stage.recorder.check()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"d": {}}',
+        b'{"d": null}',
+        b'{"d": [], /* comment */ }',
+        b"\xff\xfe",
+        b'{"d": [{"type": "event", "identity": "5", "evtName": "A", "evtData": {"x": NaN}}]}',
+        b'{"d": [{"type": "event", "identity": "5", "evtName": "A", "evtData": {"x": 1e999}}]}',
+        b'{"d": [{"type": "event", "identity": "\\ud800", "evtName": "A", "evtData": {}}]}',
+        b'{"d":' + b"[" * 100_000,
+        pytest.param(b'{"d": [' + b",".join([b"{}"] * 1001) + b"]}", marks=pytest.mark.slow),
+    ],
+)
+async def test_body_that_is_no_upload_is_a_malformed_request(body: bytes) -> None:
+    async with account() as ct:
+        status, answer = await ct.call("POST", "/1/upload", body=body)
+
+        assert (status, answer) == (400, {"status": "fail", "error": "Malformed request", "code": 400})
+        ct.stage.recorder.check(sent=False)
+
+
+async def test_a_thousand_records_are_taken_in_one_call() -> None:
+    async with account() as ct:
+        answer = await ct.upload(*(event(identity=str(n)) for n in range(1000)))
+
+        assert answer["processed"] == 1000
+        ct.stage.recorder.check()
+
+
+async def test_huge_numbers_are_kept_and_shown() -> None:
+    async with account() as ct:
+        await ct.upload(event(evtData={"n": 10**400, "x": 1e308}))
+
+        assert (await ct.profile("asha@example.com"))["events"]["MM Email Opened"]["count"] == 1
+        assert ct.facts("event_stored")[0].details["properties"] == {"n": 10**400, "x": 1e308}
+
+
+async def test_forbidden_characters_are_stripped_and_long_values_cut() -> None:
+    async with account() as ct:
+        await ct.upload(event("MM: Email; Opened!", evtData={"a.b": "x" * 600, "nothing": None}))
+
+        [fact] = ct.facts("event_stored")
+        assert fact.details["name"] == "MM Email Opened"
+        assert fact.details["properties"] == {"ab": "x" * 512}
+
+
+async def test_event_names_are_one_without_case_and_spaces() -> None:
+    async with account() as ct:
+        await ct.upload(event("Sign Up"), event("signup"), event("SIGN UP"))
+
+        record = await ct.profile("asha@example.com")
+        assert {name: seen["count"] for name, seen in record["events"].items()} == {"Sign Up": 3}
+        assert [fact.details["name"] for fact in ct.facts("event_stored")] == ["Sign Up", "signup", "SIGN UP"]
+
+
+async def test_event_types_are_limited() -> None:
+    async with account(CleverTapSettings(max_event_types=2)) as ct:
+        answer = await ct.upload(event("A"), event("B"), event("C"), event("a"))
+
+        assert answer["processed"] == 3
+        assert [entry["code"] for entry in answer["unprocessed"]] == [555]
+
+
+async def test_same_event_twice_is_stored_twice() -> None:
+    async with account() as ct:
+        await ct.upload(event(ts=NOW_TS), event(ts=NOW_TS))
+
+        assert (await ct.profile("asha@example.com"))["events"]["MM Email Opened"]["count"] == 2
+
+
+async def test_stored_event_is_told_with_its_own_time_and_address() -> None:
+    async with account() as ct:
+        await ct.upload(person())
+        ct.stage.recorder.facts.clear()
+        await ct.upload(event(ts=NOW_TS - 60, evtData={"score": 9}, **{"$source": "Bridge"}))
+
+        [fact] = ct.facts("event_stored")
+        profile = ct.fake.state.profile_by_email("asha@example.com")
+        assert profile is not None
+        assert (fact.subject, fact.at.timestamp()) == ("asha@example.com", NOW_TS - 60)
+        assert fact.details == {
+            "name": "MM Email Opened",
+            "ts": NOW_TS - 60,
+            "properties": {"score": 9},
+            "object_id": profile.object_id,
+            "addressed_by": {"kind": "identity", "value": "asha@example.com"},
+            "source": "Bridge",
+        }
+        assert fact.cause == ct.stage.recorder.exchanges[-1].id
+        assert ct.facts("profile_stored") == []
+
+
+async def test_refused_event_is_told_with_its_code() -> None:
+    async with account() as ct:
+        await ct.upload(event("App Launched"))
+
+        [fact] = ct.facts("event_refused")
+        assert (fact.subject, fact.details["code"], fact.details["name"]) == (
+            "asha@example.com",
+            513,
+            "App Launched",
+        )
