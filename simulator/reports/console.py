@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from simulator.journal import Journal
-    from simulator.result import BrokenMessage, RunResult
+    from simulator.result import BrokenMessage, Finding, RunResult
 
 __all__ = ["progress", "render_summary"]
 
 _MOST_GROUPS: Final = 8
 _MOST_FINDINGS: Final = 12
+_MOST_ALIKE: Final = 6
 _MOST_EVIDENCE: Final = 4
 _REFRESH_S: Final = 0.1
 _INDEX: Final = re.compile(r"\[\d+\]")
@@ -181,14 +182,34 @@ class _Summary:
             self._verdict_line(
                 f"{rule.name}: {rule.met:,} of {rule.expected:,}", is_good=rule.met == rule.expected
             )
-        for finding in ledger.findings[:_MOST_FINDINGS]:
-            since = span((finding.at - self._journal.started_at).total_seconds())
-            text = Text.assemble(
-                (f"{finding.kind} ", "bold red"), (self._masked(finding.subject), "bold"), f" at +{since}: "
-            )
-            self._line(text.append(self._masked(finding.text)), indent=4)
-            self._evidence(finding.evidence)
-        self._more(len(ledger.findings) - _MOST_FINDINGS, "finding")
+        alike: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+        for finding in ledger.findings:
+            alike[finding.kind, finding.text].append(finding)
+        for findings in list(alike.values())[:_MOST_FINDINGS]:
+            self._findings(findings)
+        hidden = sum(len(findings) for findings in list(alike.values())[_MOST_FINDINGS:])
+        self._more(hidden, "finding")
+
+    def _findings(self, findings: Sequence[Finding]) -> None:
+        """Show the first of findings that differ only in whom and when in full, then whom else it concerns."""
+        first = findings[0]
+        text = Text.assemble(
+            (f"{first.kind} ", "bold red"),
+            (self._masked(first.subject), "bold"),
+            f" at {self._since(first)}: ",
+        )
+        self._line(text.append(self._masked(first.text)), indent=4)
+        self._evidence(first.evidence)
+        if len(findings) > 1:
+            others = [
+                f"{finding.subject} at {self._since(finding)}" for finding in findings[1 : _MOST_ALIKE + 1]
+            ]
+            hidden = len(findings) - 1 - len(others)
+            rest = f" and {hidden:,} more" if hidden else ""
+            self._line(Text(self._masked(f"likewise {', '.join(others)}{rest}")), indent=6)
+
+    def _since(self, finding: Finding) -> str:
+        return f"+{span((finding.at - self._journal.started_at).total_seconds())}"
 
     def _violations(self) -> None:
         violations = self._result.violations

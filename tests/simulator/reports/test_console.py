@@ -86,8 +86,11 @@ def test_square_brackets_are_text_and_no_markup() -> None:
 
 def test_long_lists_are_cut_with_their_number() -> None:
     run = sample_run()
-    finding = Finding(kind=FindingKind.LATE, subject="asha@example.com", text="late", at=START)
-    result = replace(run.result, ledger=LedgerResult(findings=(finding,) * 30), errors=("boom",) * 13)
+    findings = tuple(
+        Finding(kind=FindingKind.LATE, subject="asha@example.com", text=f"late {number}", at=START)
+        for number in range(30)
+    )
+    result = replace(run.result, ledger=LedgerResult(findings=findings), errors=("boom",) * 13)
 
     text = printed(run, result=result)
 
@@ -153,3 +156,19 @@ def test_progress_on_a_terminal_tells_virtual_time_and_redraws_seldom() -> None:
     assert "2 d of 4 d" in text
     assert "4 d of 4 d" in text
     assert "9 d" not in text
+
+
+def test_findings_that_differ_only_in_whom_and_when_stand_together() -> None:
+    run = sample_run()
+    findings = tuple(
+        Finding(kind=FindingKind.LOST, subject=f"p{number}@example.com", text="'MM X' is missing", at=START)
+        for number in range(9)
+    )
+    result = replace(run.result, ledger=LedgerResult(findings=findings))
+
+    text = " ".join(printed(run, result=result).split())
+
+    assert text.count("is missing") == 1
+    assert "lost p0@example.com at +0 s: 'MM X' is missing" in text
+    assert "likewise p1@example.com at +0 s, p2@example.com at +0 s" in text
+    assert "p6@example.com at +0 s and 2 more" in text
