@@ -1,0 +1,243 @@
+"""Mailmodo: one e-mail per trigger, contacts from identify calls, custom events from track calls.
+
+A trigger must never happen twice: the vendor has no idempotency key, so a second call is a second e-mail. The rest
+may be repeated. The vendor may answer 200 with `success: false`, so the body is judged, not the status.
+Source: vendor notes Mailmodo 1, 2.1, 2.3, 2.12, 5.2; Segment's page of the Mailmodo destination.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from bridge.destinations.base import (
+    Answer,
+    Call,
+    Failed,
+    Guarantee,
+    Limits,
+    Verdict,
+    What,
+    all_alike,
+    judge_failure,
+    judge_status,
+    parse_object,
+)
+from bridge.destinations.values import cut, flatten, snake_case
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bridge.engagement import Engagement
+    from bridge.settings import Settings
+    from bridge.store import Delivery
+
+__all__ = [
+    "ADD_EVENT",
+    "ADD_TO_LIST",
+    "NAME",
+    "TRIGGER",
+    "MailmodoDestination",
+    "contact",
+    "contact_data",
+    "custom_event",
+    "event_ts",
+    "trigger",
+    "trigger_path",
+]
+
+NAME: Final = "mailmodo"
+TRIGGER: Final = "triggerCampaign"
+ADD_TO_LIST: Final = "addToList"
+ADD_EVENT: Final = "addEvent"
+
+_LONGEST_LINE: Final = 150
+_OPTIONS: Final = {
+    "subject": "subject",
+    "replyto": "replyTo",
+    "fromname": "fromName",
+    "addtolist": "addToList",
+}
+"""Options of a trigger that a Custom Body may bring, by their name in lower case."""
+
+_FIELDS: Final = {
+    "title": "designation",
+    "zip": "postal_code",
+    "zipcode": "postal_code",
+    "postalcode": "postal_code",
+    "postal_code": "postal_code",
+    "firstname": "first_name",
+    "first_name": "first_name",
+    "lastname": "last_name",
+    "last_name": "last_name",
+}
+"""Segment's reserved traits that Mailmodo calls otherwise, by their name in lower case."""
+
+
+def trigger_path(campaign: str) -> str:
+    """Give the path that triggers a campaign."""
+    return f"/api/v1/triggerCampaign/{quote(campaign, safe='')}"
+
+
+def trigger(engagement: Engagement) -> dict[str, Any]:
+    """Map a trigger: the address, the personalisation, and the CleverTap id that activity must come back with."""
+    extras = engagement.extras
+    data = flatten(extras.get("data") or {})
+    if engagement.recipient.clevertap_id:
+        data["clevertap_id"] = engagement.recipient.clevertap_id
+    body: dict[str, Any] = {"email": engagement.recipient.email, "data": data}
+    for key, name in _OPTIONS.items():
+        value = extras.get(key)
+        if isinstance(value, str) and value:
+            body[name] = value
+    transient = extras.get("campaign_data")
+    if isinstance(transient, dict) and transient:
+        body["campaign_data"] = flatten(transient)
+    return body
+
+
+def contact(engagement: Engagement, *, list_name: str) -> dict[str, Any]:
+    """Map an identify: the contact to add or update, with its traits as properties."""
+    traits: Mapping[str, Any] = engagement.extras["traits"]
+    body: dict[str, Any] = {
+        "email": engagement.recipient.email,
+        "listName": list_name,
+        "data": contact_data(traits),
+    }
+    created_at = traits.get("createdAt", traits.get("created_at"))
+    if isinstance(created_at, (str, int)) and not isinstance(created_at, bool):
+        body["created_at"] = created_at
+    timezone = traits.get("timezone")
+    if isinstance(timezone, str) and "/" in timezone:
+        body["timezone"] = timezone
+    return body
+
+
+def contact_data(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """Map traits: reserved ones to Mailmodo's names, the address in parts, others in snake_case; flat, without null."""
+    data: dict[str, Any] = {}
+    for name, value in traits.items():
+        lower = name.lower()
+        if lower in ("email", "createdat", "created_at", "timezone") or value is None:
+            continue
+        if lower == "address":
+            data |= _address(value)
+        elif lower == "company" and isinstance(value, dict):
+            data |= _company(value)
+        elif lower == "age":
+            data["age"] = _whole(value)
+        else:
+            data |= flatten({_FIELDS.get(lower) or snake_case(name): value})
+    return {key: value for key, value in data.items() if value is not None}
+
+
+def custom_event(engagement: Engagement, address: str) -> dict[str, Any]:
+    """Map a track: its name and all its properties, flat, on the contact of an address."""
+    return {
+        "email": address,
+        "event_name": engagement.extras["event"],
+        "ts": event_ts(engagement),
+        "event_properties": flatten(engagement.extras["properties"]),
+    }
+
+
+def event_ts(engagement: Engagement) -> int:
+    """Give the event's own time in UNIX seconds."""
+    return int(engagement.occurred_at.timestamp())
+
+
+def _address(value: object) -> dict[str, Any]:
+    """Split an address; a street of more than 150 characters goes on in the second line.
+
+    Source: vendor notes Mailmodo 5.2 (RudderStack's destination).
+    """
+    if isinstance(value, str):
+        return _lines(value)
+    if not isinstance(value, dict):
+        return {}
+    parts: dict[str, Any] = {}
+    for name, part in value.items():
+        lower = str(name).lower()
+        if lower == "street" and isinstance(part, str):
+            parts |= _lines(part)
+        elif lower in ("city", "state", "country"):
+            parts |= flatten({lower: part})
+        else:
+            parts |= flatten({_FIELDS.get(lower) or f"address_{snake_case(str(name))}": part})
+    return parts
+
+
+def _lines(text: str) -> dict[str, Any]:
+    if len(text) <= _LONGEST_LINE:
+        return {"address1": text}
+    return {"address1": text[:_LONGEST_LINE], "address2": text[_LONGEST_LINE : 2 * _LONGEST_LINE]}
+
+
+def _company(value: dict[str, Any]) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    for name, part in value.items():
+        key = {"name": "company", "industry": "industry"}.get(name) or f"company_{snake_case(str(name))}"
+        parts |= flatten({key: part})
+    return parts
+
+
+def _whole(value: object) -> object:
+    """Give an age as the whole number that Mailmodo wants, where it is one."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 3:
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, (int, str)) else None
+
+
+class MailmodoDestination:
+    """Makes one call per record."""
+
+    name = NAME
+
+    def __init__(self, settings: Settings) -> None:
+        self.is_on = bool(settings.mailmodo_api_key)
+        self.limits = Limits(
+            concurrency=settings.mailmodo_concurrency, rate_per_s=settings.mailmodo_rate_per_s
+        )
+        self.guarantees = {
+            TRIGGER: Guarantee.NEVER_TWICE,
+            ADD_TO_LIST: Guarantee.AT_LEAST_ONCE,
+            ADD_EVENT: Guarantee.AT_LEAST_ONCE,
+        }
+        self._url = settings.mailmodo_url
+        self._headers = {"mmApiKey": settings.mailmodo_api_key, "Content-Type": "application/json"}
+
+    def call(self, deliveries: Sequence[Delivery]) -> Call:
+        """Make the call of the one record."""
+        (delivery,) = deliveries
+        return Call(self._url + delivery.path, self._headers, delivery.body)
+
+    def judge(self, deliveries: Sequence[Delivery], end: Answer | Failed) -> list[Verdict]:
+        """Judge the body of a 2xx, and keep the vendor's `ref`."""
+        (delivery,) = deliveries
+        guarantee = self.guarantees[delivery.operation]
+        if isinstance(end, Failed):
+            return [judge_failure(end, guarantee)]
+        if not 200 <= end.status < 300:
+            verdict = judge_status(end, guarantee)
+            # A refusal of one record names the culprit: the record.
+            return (
+                [Verdict(What.DEAD, f"{verdict.reason} {_words(end)}".strip())]
+                if verdict.what is What.HALVE
+                else [verdict]
+            )
+        answer = parse_object(end.body)
+        if answer is None:
+            return [judge_failure(Failed.AFTER_SENDING, guarantee)]
+        if answer.get("success") is False:
+            return [Verdict(What.DEAD, f"refused {_words(end)}".strip())]
+        ref = answer.get("ref")
+        return all_alike(deliveries, Verdict(What.DELIVERED, f"ref {ref}" if isinstance(ref, str) else ""))
+
+
+def _words(answer: Answer) -> str:
+    """Quote what the vendor says, which names no address."""
+    body = parse_object(answer.body) or {}
+    message = body.get("message")
+    return cut(message, 120) if isinstance(message, str) and "@" not in message else ""

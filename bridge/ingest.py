@@ -1,0 +1,104 @@
+"""Takes webhooks in: read, plan, commit, and only then say so.
+
+Nothing here touches the network. What is authentic is stored, whatever it says: a vendor that is answered 4xx for
+one odd event may hold back all that follow.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from bridge.errors import Unreadable, UnsupportedCall
+from bridge.sources.base import Reading, digest
+from bridge.store import Intake, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bridge.routing import Router
+    from bridge.sources import Incoming, Source
+    from bridge.store import Identities, Plan, Store
+
+__all__ = ["Ingest", "make_intakes", "read_pieces"]
+
+_log: Final = logging.getLogger("bridge.ingest")
+
+
+def read_pieces(source: Source, incoming: Incoming) -> Sequence[Reading]:
+    """Read an authentic webhook; what cannot be read is one piece that says why.
+
+    Raises:
+        UnsupportedCall: The vendor wants to hear that this kind of call is not taken.
+    """
+    try:
+        return source.read(incoming)
+    except UnsupportedCall:
+        raise
+    except Unreadable as error:
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 - what is authentic is quarantined, and read again once mended
+        _log.exception("a webhook of %s could not be read", source.name)
+        problem = f"reader: {type(error).__name__}: {error}"
+    return (
+        Reading(
+            dedup_key=digest(incoming.body), raw=incoming.body, engagement=None, problem=_storable(problem)
+        ),
+    )
+
+
+def make_intakes(source: Source, incoming: Incoming, readings: Sequence[Reading]) -> list[Intake]:
+    """Make inbox rows of pieces."""
+    expires_at = incoming.received_at + source.dedup_window
+    return [
+        Intake(
+            source=source.name,
+            dedup_key=reading.dedup_key,
+            raw=reading.raw,
+            where=incoming.where,
+            received_at=incoming.received_at,
+            expires_at=expires_at,
+            engagement=reading.engagement,
+            problem=reading.problem,
+        )
+        for reading in readings
+    ]
+
+
+class Ingest:
+    """Stores pieces with their outcomes, then wakes whoever has something to send."""
+
+    def __init__(self, store: Store, router: Router, wake: Callable[[str], None]) -> None:
+        self._store = store
+        self._router = router
+        self._wake = wake
+
+    async def take(self, source: Source, incoming: Incoming) -> tuple[bool, ...]:
+        """Take one authentic webhook, and say for each of its pieces whether it was new.
+
+        Raises:
+            UnsupportedCall: The vendor wants to hear that this kind of call is not taken.
+            StoreUnavailable: Nothing was stored.
+        """
+        intakes = make_intakes(source, incoming, read_pieces(source, incoming))
+        if not intakes:
+            return ()
+        woken: dict[str, None] = {}
+
+        def planner(intake: Intake, identities: Identities) -> Plan:
+            plan = self._router.plan(intake, identities)
+            for outcome in plan.outcomes:
+                if outcome.state is State.PENDING:
+                    woken[outcome.destination] = None
+                elif outcome.state is State.QUARANTINED:
+                    _log.warning("a webhook of %s is quarantined", intake.source)
+            return plan
+
+        is_new = await self._store.take_in(intakes, planner)
+        for destination in woken:
+            self._wake(destination)
+        return is_new
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()[:300]
