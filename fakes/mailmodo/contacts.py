@@ -1,0 +1,249 @@
+"""Contacts and their lists, over the API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from fakes.mailmodo.errors import STATIC_SEGMENT, UNKNOWN_ADDRESS, MailmodoError, failure, reason, validation
+from fakes.mailmodo.reading import Body, is_email, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from fakes.kit import Call, Fake
+    from fakes.kit.server import Handler
+    from fakes.mailmodo.errors import Refuse
+    from fakes.mailmodo.settings import MailmodoSettings
+    from fakes.mailmodo.state import Contact, ContactList, State
+
+__all__ = ["Contacts"]
+
+_STORED: Final = {"success": True, "message": "The contact is successfully added/updated"}
+_EMAIL_TYPES: Final = ("Promotional", "Transactional")
+_LARGEST_BATCH: Final = 100
+
+
+class Contacts:
+    """Handles what is done to contacts and lists."""
+
+    def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings) -> None:
+        self._fake = fake
+        self._state = state
+        self._settings = settings
+        self._is_batch_running = False
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Give the handlers; all want the key."""
+        return {
+            "addToList": self.add_to_list,
+            "addToListBatch": self.add_batch,
+            "removeFromList": self.remove_from_list,
+            "getAllContactLists": self.get_lists,
+            "getContactDetails": self.get_contact,
+            "unsubscribeContact": self.unsubscribe,
+            "resubscribeContact": self.resubscribe,
+            "updateSubscription": self.update_subscription,
+            "archiveContact": self.archive,
+        }
+
+    async def add_to_list(self, call: Call) -> web.Response:
+        """Create or update one contact and put it on a list."""
+        body = read_body(call, validation)
+        email = body.email()
+        name = body.text("listName")
+        body.optional_text("timezone")
+        body.flat_object("data")
+        self._store(body, self._open_list(name), email=email, via="addToList")
+        return web.json_response(_STORED)
+
+    async def add_batch(self, call: Call) -> web.Response:
+        """Create or update up to 100 contacts, and say which of them were refused."""
+        body = read_body(call, validation)
+        name = body.text("listName")
+        values = body.fields.get("values")
+        if not isinstance(values, list) or not values:
+            raise validation('values" must contain at least 1 items')
+        if len(values) > _LARGEST_BATCH:
+            raise validation(f'values" must contain less than or equal to {_LARGEST_BATCH} items')
+        _refuse_duplicates(values)
+        contact_list = self._open_list(name)
+        await self._take_time()
+        errors = [error for value in values if (error := self._add_one(value, contact_list))]
+        if not errors:
+            return web.json_response(
+                {"message": "All contacts were added to the list", "listId": contact_list.id}
+            )
+        answer = {
+            "message": "Some contacts were not added to the list",
+            "errors": errors,
+            "warnings": [],
+            "listId": contact_list.id,
+        }
+        return web.json_response(answer, status=207)
+
+    async def remove_from_list(self, call: Call) -> web.Response:
+        """Take a contact off a list; the contact stays."""
+        body = read_body(call, reason)
+        email, name = body.email(), body.text("listName")
+        contact_list = self._state.list_named(name)
+        if contact_list is None:
+            raise reason("list does not exists")
+        if email not in contact_list.members:
+            raise reason("contact does not exist in list")
+        del contact_list.members[email]
+        contact_list.updated_at = self._fake.surroundings.now()
+        self._fake.tell("contact_unlisted", email, list_name=name)
+        return web.json_response({"message": "User has been successfully removed from list"})
+
+    async def get_lists(self, call: Call) -> web.Response:  # noqa: ARG002 - every handler takes the call
+        """Give every list, in no pages."""
+        details = [
+            {
+                "id": found.id,
+                "name": found.name,
+                "created_at": _seven_digits(found.created_at),
+                "contacts_count": len(found.members),
+                "type": "STATIC",
+                "last_updated_at": _seven_digits(found.updated_at),
+            }
+            for found in self._state.lists.values()
+        ]
+        return web.json_response({"listDetails": details})
+
+    async def get_contact(self, call: Call) -> web.Response:
+        """Give all that is known of a contact."""
+        body = Body(call.query, validation)
+        contact = self._known(body.email())
+        answer: dict[str, Any] = {
+            "contactIdentifier": contact.id,
+            "email": contact.email,
+            "data": contact.data,
+            "blocked": bool(contact.blocked_reason),
+            "unsubscribed": contact.is_unsubscribed,
+            "unsubscribedEmailTypes": contact.unsubscribed_types,
+        }
+        if contact.blocked_reason:
+            answer["blockedReason"] = contact.blocked_reason
+        if contact.is_unsubscribed:
+            answer["unsubscribeReason"] = contact.unsubscribe_reason
+        return web.json_response(answer)
+
+    async def unsubscribe(self, call: Call) -> web.Response:
+        """Suppress an address, known or not."""
+        email = read_body(call, validation).email()
+        contact, is_new = self._state.store_contact(email, {})
+        if contact.is_unsubscribed:
+            message = "The email ID is already present in the suppression list."
+            return web.json_response({"success": True, "message": message})
+        contact.is_unsubscribed = True
+        contact.unsubscribe_reason = "Unsubscribed through the API"
+        self._fake.tell("contact_unsubscribed", email, is_new=is_new)
+        return web.json_response(_STORED)
+
+    async def resubscribe(self, call: Call) -> web.Response:
+        """Take an address off the suppression list; a bounce or complaint keeps it blocked."""
+        email = read_body(call, reason).email()
+        contact = self._known(email, reason)
+        contact.is_unsubscribed = False
+        contact.unsubscribe_reason = ""
+        contact.unsubscribed_types.clear()
+        self._fake.tell("contact_resubscribed", email)
+        return web.json_response({"message": "The email ID is successfully Subscribed"})
+
+    async def update_subscription(self, call: Call) -> web.Response:
+        """Choose which kinds of mail a contact wants."""
+        body = read_body(call, reason)
+        email = body.email()
+        wanted, unwanted = _email_types(body, "reSubscribeTo"), _email_types(body, "unsubscribeFrom")
+        contact = self._known(email, reason)
+        if contact.is_unsubscribed:
+            raise reason("Contact is unsubscribed from all emails")
+        left = {*contact.unsubscribed_types, *unwanted}.difference(wanted)
+        contact.unsubscribed_types = [name for name in _EMAIL_TYPES if name in left]
+        answer = {
+            "message": "Subscription update is successful",
+            "currentUnsubscribedEmailTypes": contact.unsubscribed_types,
+        }
+        return web.json_response(answer)
+
+    async def archive(self, call: Call) -> web.Response:
+        """Delete a contact."""
+        contact = self._known(read_body(call, validation).email())
+        self._state.archive(contact)
+        self._fake.tell("contact_archived", contact.email)
+        return web.json_response({"success": True, "message": "The contact is successfully deleted"})
+
+    def _known(self, email: str, refuse: Refuse = failure) -> Contact:
+        contact = self._state.contact(email)
+        if contact is None:
+            raise refuse(UNKNOWN_ADDRESS)
+        return contact
+
+    def _open_list(self, name: str) -> ContactList:
+        contact_list = self._state.open_list(name)
+        if contact_list.is_segment:
+            raise failure(STATIC_SEGMENT)
+        return contact_list
+
+    def _add_one(self, value: object, contact_list: ContactList) -> dict[str, str] | None:
+        fields = value if isinstance(value, dict) else {}
+        if not is_email(fields.get("email")):
+            return {
+                "email": str(fields.get("email") or ""),
+                "failure reason": 'email" is invalid. Enter a valid email!',
+            }
+        body = Body(fields, validation)
+        email = body.email()
+        try:
+            body.flat_object("data")
+        except MailmodoError as error:
+            return {"email": email, "failure reason": error.message}
+        self._store(body, contact_list, email=email, via="addToList/batch")
+        return None
+
+    def _store(self, body: Body, contact_list: ContactList, *, email: str, via: str) -> None:
+        data = body.optional_object("data")
+        contact, is_new = self._state.store_contact(email, data)
+        contact.timezone = str(body.fields.get("timezone") or contact.timezone)
+        self._state.add_to_list(contact, contact_list)
+        self._fake.tell(
+            "contact_stored", email, list_name=contact_list.name, data=data, is_new=is_new, via=via
+        )
+
+    async def _take_time(self) -> None:
+        """Be at work for as long as is set; another batch meanwhile is refused. Source: OA-contact."""
+        if self._is_batch_running:
+            raise failure("Another batch is being processed, please try again later", status=429)
+        self._is_batch_running = True
+        try:
+            await asyncio.sleep(self._settings.batch_takes_s)
+        finally:
+            self._is_batch_running = False
+
+
+def _refuse_duplicates(values: Sequence[object]) -> None:
+    emails = [str(value.get("email")).strip().lower() for value in values if isinstance(value, dict)]
+    for email, count in Counter(emails).items():
+        if count > 1:
+            raise validation(f"email should be unique in values. Found duplicates for '{email}'")
+
+
+def _email_types(body: Body, name: str) -> list[str]:
+    value = body.fields.get(name)
+    if not isinstance(value, list):
+        raise body.refuse(f'{name}" must be an array')
+    unknown = [str(item) for item in value if item not in _EMAIL_TYPES]
+    if unknown:
+        message = f"Invalid channels found: {', '.join(unknown)}. Please choose a correct channel"
+        raise MailmodoError(400, message, body={"message": message, "validChannels": list(_EMAIL_TYPES)})
+    return value
+
+
+def _seven_digits(at: datetime) -> str:
+    """Write an instant as `2021-12-09T05:11:56.2950000Z`. Source: OA-contact."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06}0Z"

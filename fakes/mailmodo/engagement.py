@@ -1,0 +1,256 @@
+"""What people do with a mail: fetch its pixel, follow its links, answer its form, leave, complain.
+
+None of these URLs is part of Mailmodo's documented surface; they are here because mail needs them.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import quote
+
+from aiohttp import web
+
+from fakes.kit import draw_uuid
+from fakes.mailmodo.errors import failure
+from fakes.mailmodo.mail import form_page, notice_page
+from fakes.mailmodo.reading import read_form
+from fakes.mailmodo.webhooks import ActivityName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fakes.kit import Call, Fake
+    from fakes.kit.server import Handler
+    from fakes.mailmodo.activities import Activities
+    from fakes.mailmodo.state import Send, State
+    from fakes.mailmodo.templates import Element, StoredForm
+
+__all__ = ["APPLE_PRIVACY_AGENT", "Engagement"]
+
+APPLE_PRIVACY_AGENT: Final = "Mozilla/5.0"
+"""The whole User-Agent with which Apple's mail privacy proxy fetches images."""
+
+_GIF: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_NO_STORE: Final = {"Cache-Control": "no-store, max-age=0"}
+_THANKS: Final = "Thank you! Your response has been recorded."
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_AS_IN_URL: Final = "!#$&'()*+,/:;=?@[]~%-._"
+
+
+class Engagement:
+    """Handles what people and their mail clients ask for."""
+
+    def __init__(self, fake: Fake, *, state: State, activities: Activities) -> None:
+        self._fake = fake
+        self._state = state
+        self._activities = activities
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Give the handlers; none wants a key."""
+        return {
+            "openPixel": self.open_pixel,
+            "followLink": self.follow_link,
+            "showUnsubscribePage": self.leave,
+            "unsubscribeOneClick": self.leave_in_one_click,
+            "complain": self.complain,
+            "submitAmpForm": self.submit_amp_form,
+            "showFormPage": self.show_form_page,
+            "submitWebForm": self.submit_web_form,
+        }
+
+    async def open_pixel(self, call: Call) -> web.Response:
+        """Answer with a pixel and record an open; every fetch is one."""
+        send = self._state.sends.get(call.path["ref"])
+        if send is not None:
+            self._state.mark_read(send.contact, "open")
+            self._activities.record(
+                ActivityName.OPENED,
+                send,
+                counters=("opens", "ampOpens" if _is_amp(call) else "htmlOpens"),
+                apple_privacy_open=call.headers.get("User-Agent") == APPLE_PRIVACY_AGENT,
+            )
+        return web.Response(body=_GIF, content_type="image/gif", headers=_NO_STORE)
+
+    async def follow_link(self, call: Call) -> web.Response:
+        """Redirect to where a link leads and record a click."""
+        send = self._state.sends.get(call.path["ref"])
+        link = send.campaign.template.links.get(call.path["linkId"]) if send else None
+        if send is None or link is None:
+            return _gone()
+        values = send.values
+        url = quote(link.url.fill(lambda name: quote(values(name), safe="")), safe=_AS_IN_URL)
+        self._state.mark_read(send.contact, "click")
+        self._activities.record(
+            ActivityName.CLICKED,
+            send,
+            counters=("clicks", "ampClicks" if _is_amp(call) else "htmlClicks"),
+            link_id=link.id,
+            link_url=url,
+        )
+        return web.Response(status=302, headers={"Location": url, **_NO_STORE})
+
+    async def leave(self, call: Call) -> web.Response:
+        """Unsubscribe whoever follows the link in the mail."""
+        return self._leave(call, call.query.get("reason") or "Clicked the unsubscribe link")
+
+    async def leave_in_one_click(self, call: Call) -> web.Response:
+        """Unsubscribe on the mail client's own button. Source: RFC 8058."""
+        fields = dict(read_form(call))
+        return self._leave(call, fields.get("reason") or "One-click unsubscribe")
+
+    async def complain(self, call: Call) -> web.Response:
+        """Take a spam report from the recipient's mail host; a mail counts once."""
+        send = self._state.sends.get(call.path["ref"])
+        if send is None:
+            return _gone()
+        if not send.is_complained:
+            send.is_complained = True
+            send.contact.blocked_reason = "Marked as spam"
+            self._activities.record(ActivityName.MARKED_AS_SPAM, send, counters=("complaints",))
+        return web.Response(status=204)
+
+    async def submit_amp_form(self, call: Call) -> web.Response:
+        """Take the answers to a form from inside the mail; the mail client shows the JSON it gets."""
+        fields = read_form(call)
+        form = self._state.form(call.path["formId"])
+        send = self._state.sends.get(_last(fields, "ref") or call.query.get("ref", ""))
+        if form is None or send is None or send.campaign.template.form is not form:
+            raise failure("Form not found")
+        headers = _cors(call, send.campaign.sender_email)
+        answers = _answers(form, fields)
+        if isinstance(answers, str):
+            body = {"success": False, "message": answers}
+            return web.json_response(body, status=400, headers=headers)
+        response_id = self._submit(send, form, fields, answers=answers, submission_type="AMP")
+        body = {"success": True, "message": _THANKS, "responseId": response_id}
+        return web.json_response(body, headers=headers)
+
+    async def show_form_page(self, call: Call) -> web.Response:
+        """Show the form where the mail client shows no AMP."""
+        found = self._find_form(call)
+        return _html(form_page(*found, base_url=self._base_url())) if found else _gone()
+
+    async def submit_web_form(self, call: Call) -> web.Response:
+        """Take the answers to a form from its page."""
+        found = self._find_form(call)
+        if found is None:
+            return _gone()
+        send, form = found
+        fields = read_form(call)
+        answers = _answers(form, fields)
+        if isinstance(answers, str):
+            return _html(form_page(send, form, base_url=self._base_url(), problem=answers), status=400)
+        self._submit(send, form, fields, answers=answers, submission_type="WEB")
+        return _html(notice_page(form.name, _THANKS))
+
+    def _find_form(self, call: Call) -> tuple[Send, StoredForm] | None:
+        send = self._state.sends.get(call.path["ref"])
+        form = send.campaign.template.form if send else None
+        return (send, form) if send and form and form.id == call.path["formId"] else None
+
+    def _submit(
+        self,
+        send: Send,
+        form: StoredForm,
+        fields: list[tuple[str, str]],
+        *,
+        answers: Mapping[str, Any],
+        submission_type: Literal["AMP", "WEB"],
+    ) -> str:
+        response_id = _last(fields, "responseId")
+        if not _UUID.fullmatch(response_id):
+            response_id = draw_uuid(self._fake.surroundings.random)
+        self._activities.record(
+            ActivityName.SUBMITTED,
+            send,
+            counters=("submission",),
+            answers=answers,
+            form_id=form.id,
+            form_name=form.name,
+            submission_type=submission_type,
+        )
+        return response_id
+
+    def _leave(self, call: Call, reason: str) -> web.Response:
+        send = self._state.sends.get(call.path["ref"])
+        if send is None:
+            return _gone()
+        contact = send.contact
+        if not contact.is_unsubscribed:
+            contact.is_unsubscribed = True
+            contact.unsubscribe_reason = reason
+            self._activities.record(
+                ActivityName.UNSUBSCRIBED, send, counters=("unsubscribed",), reason=reason
+            )
+        return _html(notice_page("Unsubscribed", f"{contact.email} will get no more mail from us."))
+
+    def _base_url(self) -> str:
+        return self._fake.surroundings.url_of(self._fake.hosts[0])
+
+
+def _cors(call: Call, sender: str) -> dict[str, str]:
+    """Check who posts from inside a mail, and give the headers that let the mail client show the answer.
+
+    Version 2 names the sender in a header, version 1 in the query beside an `Origin`. A request with neither
+    does not come from inside a mail client's sandbox and is let through.
+
+    Raises:
+        MailmodoError: The mail is not from the campaign's sender.
+    Source: amp.dev, "CORS in AMP for Email".
+    """
+    headers = {}
+    version_2 = call.headers.get("AMP-Email-Sender")
+    origin, version_1 = call.headers.get("Origin"), call.query.get("__amp_source_origin")
+    if version_2 is not None:
+        _check_sender(version_2, sender)
+        headers["AMP-Email-Allow-Sender"] = version_2
+    if version_1 is not None:
+        _check_sender(version_1, sender)
+        headers["AMP-Access-Control-Allow-Source-Origin"] = version_1
+        headers["Access-Control-Expose-Headers"] = "AMP-Access-Control-Allow-Source-Origin"
+        if origin is not None:
+            headers["Access-Control-Allow-Origin"] = origin
+    return headers
+
+
+def _check_sender(claimed: str, sender: str) -> None:
+    if claimed.lower() != sender.lower():
+        raise failure("Sender is not allowed to submit this form", status=403)
+
+
+def _answers(form: StoredForm, fields: list[tuple[str, str]]) -> dict[str, str | list[str]] | str:
+    """Read the answers by question, in the form's order; or say what is wrong with them."""
+    answers: dict[str, str | list[str]] = {}
+    for element in form.elements:
+        given = [value for name, value in fields if name == element.id and value.strip()]
+        if not given and element.question.is_required:
+            return f"Please answer: {element.name}"
+        if not given:
+            continue
+        if not _is_allowed(element, given):
+            return f"Please choose a valid answer: {element.name}"
+        answers[element.name] = given if element.question.kind == "choices" else given[-1]
+    return answers or "Please answer at least one question"
+
+
+def _is_allowed(element: Element, given: list[str]) -> bool:
+    options = element.question.options
+    return element.question.kind == "text" or all(answer in options for answer in given)
+
+
+def _last(fields: list[tuple[str, str]], name: str) -> str:
+    return next((value for field, value in reversed(fields) if field == name), "")
+
+
+def _is_amp(call: Call) -> bool:
+    return call.query.get("part") == "amp"
+
+
+def _html(page: str, *, status: int = 200) -> web.Response:
+    return web.Response(text=page, status=status, content_type="text/html")
+
+
+def _gone() -> web.Response:
+    return _html(notice_page("Not found", "This link is not valid any more."), status=404)

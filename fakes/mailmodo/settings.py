@@ -1,0 +1,43 @@
+"""What of the fake can be set: credentials, and the answers on which nothing is published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["MailmodoSettings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailmodoSettings:
+    """Credentials and open questions of one Mailmodo account.
+
+    Attributes:
+        api_key: The key that `mmApiKey` must carry; four groups of seven upper-case alphanumerics.
+        account_id: The account's UUID; contact and campaign ids are derived from it.
+        sender_email: From address of campaigns that name none.
+        sender_name: From name of campaigns that name none.
+        reply_to: Reply-to address of campaigns that name none; empty for none.
+        bad_key_status: Status for a missing or wrong key.
+        invalid_email_status: Status for a bad address on a trigger: 400, or 200 with `success: false`.
+        requests_per_s: How many calls with the key are taken per second; None for no limit.
+        batch_takes_s: Seconds that a batch call is at work; another one meanwhile is refused.
+        send_delay_s: Seconds from the answer to a trigger until the mail goes out; 0 is the next loop turn.
+        webhook_timeout_s: Seconds that one try of an activity webhook may take.
+        webhook_tries: Tries before an activity webhook is given up.
+        webhook_first_wait_s: Seconds from the first failed try to the second; doubles from then on.
+    """
+
+    api_key: str = "J0URN3Y-LABM41L-M0D0K3Y-F0RT3ST"
+    account_id: str = "6f1d3c52-8f0b-4a7e-9c61-2b5d0e7a4c19"
+    sender_email: str = "hello@brand.example"
+    sender_name: str = "Brand"
+    reply_to: str = ""
+    bad_key_status: Literal[400, 401, 403] = 401
+    invalid_email_status: Literal[200, 400] = 400
+    requests_per_s: int | None = None
+    batch_takes_s: float = 0.0
+    send_delay_s: float = 0.0
+    webhook_timeout_s: float = 10.0
+    webhook_tries: int = 5
+    webhook_first_wait_s: float = 10.0
