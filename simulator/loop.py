@@ -1,207 +1,314 @@
-"""Stand-in until the real loop lands: an asyncio loop that owns time, with an in-memory network."""
+"""The loops that own time.
+
+Code that runs in a world never asks the wall clock: waiting is `asyncio.sleep`, and now is the world's start
+plus `loop.time()`. Which loop runs decides how that time is spent.
+
+* `VirtualLoop`: nothing is real. When no callback is ready, time jumps to the next timer.
+* `LiveLoop`: real sockets; time runs as fast as the wall's, or by a factor faster.
+
+Both start at 0, because a world starts when it is made, and because floats near 0 are finest.
+"""
+
+# ruff: noqa: SLF001 - handles are asyncio's, and their loop is what their private half is for
+
 from __future__ import annotations
 
 import asyncio
+import heapq
 import itertools
-import selectors
-import socket
-from typing import Any
+import math
+import signal
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+
+from simulator.errors import Deadlock
+from simulator.scaled_selector import ScaledSelector
+from simulator.waits import find_waits, in_order
+from simulator.wired import WiredLoop
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Coroutine
+    from contextvars import Context
+    from types import FrameType
+
+__all__ = ["LiveLoop", "VirtualLoop", "run"]
+
+_Result = TypeVar("_Result")
+_Args = TypeVarTuple("_Args")
+
+_RESOLUTION_S = 1e-6
+_FEWEST_CANCELLED = 100
 
 
-class _NullSelector(selectors.BaseSelector):
-    def __init__(self):
-        self.loop = None
-        self._map = {}
+class _Timer(asyncio.TimerHandle):
+    """asyncio's timer, with the attribute through which it and its loop agree whether it is still kept."""
 
-    def register(self, fileobj, events, data=None):
-        k = selectors.SelectorKey(fileobj, fileobj if isinstance(fileobj, int) else fileobj.fileno(), events, data)
-        self._map[k.fd] = k
-        return k
+    __slots__ = ()
 
-    def unregister(self, fileobj):
-        return self._map.pop(fileobj if isinstance(fileobj, int) else fileobj.fileno())
-
-    def modify(self, fileobj, events, data=None):
-        self.unregister(fileobj)
-        return self.register(fileobj, events, data)
-
-    def select(self, timeout=None):
-        if timeout is None:
-            raise RuntimeError("deadlock: nothing scheduled")
-        if timeout > 0:
-            self.loop._now = max(self.loop._now, self.loop._scheduled[0]._when)
-        return []
-
-    def get_map(self):
-        return self._map
-
-    def close(self):
-        pass
+    if TYPE_CHECKING:
+        _scheduled: bool
 
 
-class MemTransport(asyncio.Transport):
-    def __init__(self, loop, latency, extra):
-        super().__init__(extra)
-        self.loop = loop
-        self.latency = latency
-        self.peer = None
-        self.proto = None
-        self.closing = False
-        self._paused = False
-        self._buf = []
+class VirtualLoop(WiredLoop):
+    """A loop on which nothing is real: it owns time, and its network is in memory.
 
-    def set_protocol(self, p):
-        self.proto = p
+    Callbacks run in the order in which they were asked for, timers in the order of their moments; timers for the
+    same moment again in the order in which they were asked for. Nothing runs early, and time never goes back.
 
-    def get_protocol(self):
-        return self.proto
+    `run_in_executor` calls inline, because a thread would bring back chance; what it calls must not wait for the loop.
+    Threads of somebody else may use `call_soon_threadsafe`, but the loop does not wait for them.
 
-    def is_closing(self):
-        return self.closing
+    Args:
+        latency_s: Seconds that bytes travel between any two hosts, in each direction; `wire` knows exceptions.
+            0 or more.
 
-    def write(self, data):
-        if self.closing:
-            return
-        data = bytes(data)
-        if self.latency:
-            self.loop.call_later(self.latency, self.peer._recv, data)
-        else:
-            self.loop.call_soon(self.peer._recv, data)
+    Attributes:
+        wire: The network: names, listeners, latencies.
 
-    def writelines(self, l):
-        self.write(b"".join(l))
+    Raises:
+        Deadlock: (while running) Nothing is left to do but waiting.
+    """
 
-    def _recv(self, data):
-        if self.closing:
-            return
-        if self._paused:
-            self._buf.append(data)
-            return
-        self.proto.data_received(data)
+    # asyncio's own names. Timers are kept with their moment and number: these compare fast, and equal moments
+    # keep their order.
+    _closed: bool
+    _debug: bool
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[tuple[float, int, _Timer]]
+    _stopping: bool
 
-    def pause_reading(self):
-        self._paused = True
+    if TYPE_CHECKING:
 
-    def resume_reading(self):
-        self._paused = False
-        b, self._buf = self._buf, []
-        for d in b:
-            self.loop.call_soon(self._recv, d)
+        def _check_closed(self) -> None: ...
+        def _check_thread(self) -> None: ...
+        def _check_callback(self, callback: object, method: str) -> None: ...
 
-    def is_reading(self):
-        return not self._paused
-
-    def can_write_eof(self):
-        return False
-
-    def get_write_buffer_size(self):
-        return 0
-
-    def set_write_buffer_limits(self, high=None, low=None):
-        pass
-
-    def close(self):
-        if self.closing:
-            return
-        self.closing = True
-        self.loop.call_soon(self.proto.connection_lost, None)
-        self.loop.call_soon(self.peer._eof)
-
-    def abort(self):
-        self.close()
-
-    def _eof(self):
-        if self.closing:
-            return
-        self.closing = True
-        self.proto.eof_received()
-        self.proto.connection_lost(None)
-
-
-class MemServer(asyncio.AbstractServer):
-    def __init__(self, loop, key, factory):
-        self.loop = loop
-        self.key = key
-        self.factory = factory
-        self.sockets = []
-
-    def close(self):
-        self.loop._listeners.pop(self.key, None)
-
-    async def wait_closed(self):
-        pass
-
-    def is_serving(self):
-        return self.key in self.loop._listeners
-
-    async def start_serving(self):
-        pass
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, latency_s: float = 0.0) -> None:
-        sel: Any = _NullSelector()
+        super().__init__()
         self._now = 0.0
-        self._listeners: dict[Any, Any] = {}
-        self.latency = latency_s
-        self._hosts: dict[str, str] = {}
-        self._n = itertools.count(1)
-        self._dest: dict[int, Any] = {}
-        super().__init__(sel)
-        sel.loop = self
-        self._clock_resolution = 1e-6
+        self._clock_resolution = _RESOLUTION_S
+        self._timer_numbers = itertools.count()
+        self._cancelled_timers = 0
+        self._signal_handlers: dict[int, Any] = {}
+        try:
+            self.wire.links.set_latency(latency_s)
+        except ValueError:
+            self.close()
+            raise
 
-    def time(self):
+    # Time.
+
+    def time(self) -> float:
+        """Give the seconds since the loop was made, by its own time."""
         return self._now
 
-    def add_host(self, name):
-        ip = f"10.0.0.{next(self._n)}"
-        self._hosts[name] = ip
-        return ip
+    def call_soon(
+        self, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call back in this iteration's next, after all that was asked for before."""
+        if self._debug:
+            return super().call_soon(callback, *args, context=context)
+        # asyncio's own way here is two calls longer, and this is the hottest line of a world.
+        self._check_closed()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
-    def run_in_executor(self, executor, func, *args):
-        f = self.create_future()
+    def call_at(
+        self, when: float, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call back at a moment, or as soon as possible once it is past."""
+        self._check_closed()
+        if self._debug:
+            self._check_thread()
+            self._check_callback(callback, "call_at")
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, (when, next(self._timer_numbers), timer))
+        timer._scheduled = True
+        return timer
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*_Args], object],
+        *args: *_Args,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back after a delay in seconds."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def _timer_handle_cancelled(self, handle: _Timer) -> None:
+        if not handle._scheduled:
+            return
+        self._cancelled_timers += 1
+        scheduled = self._scheduled
+        if self._cancelled_timers > _FEWEST_CANCELLED and 2 * self._cancelled_timers > len(scheduled):
+            # Time-outs that never fire are the bulk of timers. Waiting until their moment would keep them all.
+            # The one being cancelled is not marked yet: asyncio marks it after this call.
+            scheduled[:] = [entry for entry in scheduled if not (entry[2]._cancelled or entry[2] is handle)]
+            heapq.heapify(scheduled)
+            handle._scheduled = False
+            self._cancelled_timers = 0
+
+    def _run_once(self) -> None:
+        ready = self._ready
+        scheduled = self._scheduled
+        if not ready and not self._stopping:
+            self._jump()
+        now = self._now
+        while scheduled and scheduled[0][0] <= now:
+            timer = heapq.heappop(scheduled)[2]
+            timer._scheduled = False
+            if timer._cancelled:
+                self._cancelled_timers -= 1
+            else:
+                ready.append(timer)
+        # Only what is ready by now: what these callbacks add comes after the timers that fall due meanwhile.
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _jump(self) -> None:
+        """Go to the next timer's own moment; nothing is added up, so nothing drifts."""
+        scheduled = self._scheduled
+        while scheduled and scheduled[0][2]._cancelled:
+            # A cancelled timer must not pull time to its moment.
+            heapq.heappop(scheduled)[2]._scheduled = False
+            self._cancelled_timers -= 1
+        if not scheduled or math.isinf(scheduled[0][0]):
+            # A timer that never comes is as good as none. Real loops would now wait for the outside; there is none.
+            raise Deadlock(self._now, find_waits(self))
+        # A timer may be asked for in the past; time stays then.
+        self._now = max(self._now, scheduled[0][0])
+
+    # What real loops do with selectors, threads and signals.
+
+    def _write_to_self(self) -> None:
+        """Wake the loop from another thread: there is nothing to wake, it never sleeps."""
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        """Take what a selector found: there is no selector."""
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Call at once, in this thread, and give the outcome as a future."""
+        self._check_closed()
+        del executor
+        future = self.create_future()
         try:
-            f.set_result(func(*args))
-        except Exception as e:
-            f.set_exception(e)
-        return f
+            future.set_result(func(*args))
+        except StopIteration as error:  # a future cannot hold one: it would end the generator that awaits it
+            future.set_exception(RuntimeError(f"{func!r} raised {error!r}"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to who awaits
+            future.set_exception(error)
+        return future
 
-    async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
-        h = host.decode() if isinstance(host, bytes) else host
-        ip = self._hosts.get(h) or (h if h in self._hosts.values() else None)
-        if ip is None:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port))]
+    def add_signal_handler(self, sig: int, callback: Callable[[*_Args], object], *args: *_Args) -> None:
+        """Call back on a signal; only in the main thread.
 
-    async def sock_connect(self, sock, address):
-        if (address[0], address[1]) not in self._listeners:
-            raise ConnectionRefusedError(111, "Connection refused")
-        self._dest[sock.fileno()] = address[:2]
+        Raises:
+            RuntimeError: It is not the main thread, or the signal cannot be caught.
+        """
+        handle = asyncio.Handle(callback, args, self, None)
 
-    async def create_server(self, factory, host=None, port=None, **kw):
-        s = MemServer(self, (host, port), factory)
-        self._listeners[host, port] = s
-        return s
+        def receive(_signal: int, _frame: FrameType | None) -> None:
+            self._ready.append(handle)
 
-    async def create_connection(self, factory, host=None, port=None, *, sock=None, ssl=None, **kw):
-        if sock is not None:
-            host, port = self._dest.pop(sock.fileno())
-            sock.close()
-        elif host not in self._hosts.values():
-            host = (await self.getaddrinfo(host, port))[0][4][0]
-        s = self._listeners.get((host, port))
-        if s is None:
-            raise ConnectionRefusedError(111, f"{host}:{port}")
-        a = MemTransport(self, self.latency, {"peername": (host, port), "sockname": ("10.9.9.9", 1)})
-        b = MemTransport(self, self.latency, {"peername": ("10.9.9.9", 1), "sockname": (host, port)})
-        if port == 443:
-            b._extra["sslcontext"] = object()
-        a.peer, b.peer = b, a
-        cp = factory()
-        sp = s.factory()
-        a.proto = cp
-        b.proto = sp
-        sp.connection_made(b)
-        cp.connection_made(a)
-        return a, cp
+        try:
+            previous = signal.signal(sig, receive)
+        except (ValueError, OSError) as error:
+            raise RuntimeError(str(error)) from error
+        self._signal_handlers.setdefault(sig, previous)
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Undo `add_signal_handler`; say whether there was one."""
+        if sig not in self._signal_handlers:
+            return False
+        signal.signal(sig, self._signal_handlers.pop(sig))
+        return True
+
+    def close(self) -> None:
+        """Close for good: forget callbacks, timers, listeners and signal handlers."""
+        if self.is_closed():
+            return
+        super().close()
+        for number in list(self._signal_handlers):
+            self.remove_signal_handler(number)
+
+
+class LiveLoop(asyncio.SelectorEventLoop):
+    """A loop with real sockets whose time runs `speed` times as fast as the wall's.
+
+    Work takes as long as it takes: at 1440 (a day in a minute) a time-out of 5 s leaves an answer 3.5 ms.
+
+    Args:
+        speed: Seconds of loop time in one second of the wall's; above 0.
+
+    Raises:
+        ValueError: The speed is not above 0.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        scaled = ScaledSelector()
+        super().__init__(scaled)
+        self._scaled = scaled
+        self._began_s = 0.0
+        self._began_wall_s = super().time()
+        try:
+            self.speed = speed
+        except ValueError:
+            self.close()
+            raise
+
+    @property
+    def speed(self) -> float:
+        """Seconds of loop time in one of the wall's. Setting it changes the pace from now on; time goes on."""
+        return self._scaled.speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        if not 0 < speed < math.inf:
+            raise ValueError(f"speed must be above 0, got {speed!r}")
+        self._began_s, self._began_wall_s = self.time(), super().time()
+        self._scaled.speed = speed
+        # Selectors wait whole milliseconds of the wall's time. Without this, a timer a hair ahead would be
+        # waited for again and again; and from 194 days on, 1 ns is less than a float can tell apart.
+        self._clock_resolution = _RESOLUTION_S * max(1.0, speed)
+
+    def time(self) -> float:
+        """Give the seconds since the loop was made, by its own time."""
+        return self._began_s + (super().time() - self._began_wall_s) * self._scaled.speed
+
+
+def run(
+    main: Coroutine[Any, Any, _Result], *, loop_factory: Callable[[], asyncio.AbstractEventLoop] = VirtualLoop
+) -> _Result:
+    """Run a coroutine on a loop of its own, and leave nothing behind.
+
+    Tasks that are left over are cancelled in order of their names, asynchronous generators are shut, the loop is
+    closed. Ctrl-C cancels `main`, which can clean up; a second one ends at once.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
+        Deadlock: Nothing was left to do but waiting, on a virtual loop.
+    """
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        try:
+            return runner.run(main)
+        finally:
+            runner.run(_cancel_leftovers())
+
+
+async def _cancel_leftovers() -> None:
+    # asyncio's own clean-up would cancel in the order of a set. It still runs afterwards, and finds nothing.
+    loop = asyncio.get_running_loop()
+    tasks = in_order(asyncio.all_tasks() - {asyncio.current_task()})
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            message = "a task that was left over failed while it was cancelled"
+            loop.call_exception_handler({"message": message, "exception": error, "task": task})

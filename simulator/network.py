@@ -1,62 +1,177 @@
-"""Stand-in until the real networks land."""
+"""Networks that apps are served on: in memory, or real sockets on this machine, behind one interface.
+
+In the virtual network the vendors' real host names are the fakes, over http and https. On loopback each app
+has a port of its own, and code under test is told the URL.
+"""
+
 from __future__ import annotations
 
+import asyncio
+import errno
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
-from simulator.loop import VirtualLoop
+from simulator.errors import HostTaken, HostUnknown, PortTaken
+from simulator.wire import HTTPS_PORT, acting_as
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from simulator.wired import WiredLoop
+
+__all__ = ["LoopbackNetwork", "Network", "VirtualNetwork", "acting_as"]
+
+_HTTP_PORT = 80
+_KEEPALIVE_S = 3600.0
+_SHUTDOWN_S = 1.0
 
 
 class Network(Protocol):
-    async def serve(self, app: web.Application, hosts: Sequence[str]) -> None: ...
-    def url(self, host: str) -> str: ...
-    async def close(self) -> None: ...
+    """Where apps are served and found."""
+
+    async def serve(self, app: web.Application, hosts: Sequence[str]) -> None:
+        """Serve an app under host names, the main one first; `close` is its pair.
+
+        Raises:
+            HostTaken: One of the names is served already.
+            PortTaken: A wanted port of this machine is in use.
+        """
+
+    def url(self, host: str) -> str:
+        """Give the base URL of a host, without a trailing slash.
+
+        Raises:
+            HostUnknown: No app is served under the name, and only serving gives it a URL.
+        """
+
+    async def close(self) -> None:
+        """Stop serving; requests under way get a second to end."""
 
 
 class VirtualNetwork:
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
+    """Serves apps in memory on a virtual loop, under the host names that production code uses.
+
+    What an app does, and what its handlers begin, happens on its main host (see `acting_as`).
+
+    Args:
+        loop: The loop; several networks may share it.
+    """
+
+    def __init__(self, loop: WiredLoop) -> None:
+        self._wire = loop.wire
         self._runners: list[web.AppRunner] = []
 
     async def serve(self, app: web.Application, hosts: Sequence[str]) -> None:
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        self._runners.append(runner)
-        for host in hosts:
-            ip = self._loop.add_host(host)
-            await web.TCPSite(runner, ip, 80).start()
-            await web.TCPSite(runner, ip, 443).start()
+        """Serve an app under host names, on ports 80 and 443.
+
+        Raises:
+            HostTaken: One of the names is served already.
+        """
+        addresses = [self._wire.names.address_of(host) for host in hosts]
+        for host, address in zip(hosts, addresses, strict=True):
+            if self._wire.listener_at((address, HTTPS_PORT)) or self._wire.listener_at((address, _HTTP_PORT)):
+                raise HostTaken(host)
+        with acting_as(hosts[0]):
+            runner = await _set_up(app, self._runners)
+            for address in addresses:
+                await web.TCPSite(runner, address, _HTTP_PORT).start()
+                await web.TCPSite(runner, address, HTTPS_PORT).start()
 
     def url(self, host: str) -> str:
+        """Give the base URL of a host: `https://` and its name."""
         return f"https://{host}"
 
+    def set_latency(
+        self, latency_s: float, *, sender: str | None = None, receiver: str | None = None
+    ) -> None:
+        """Set how long bytes travel from one host to another, at once and for open connections too.
+
+        Args:
+            latency_s: Seconds, 0 or more.
+            sender: Name of the host they leave; None for any.
+            receiver: Name of the host they reach; None for any.
+
+        Raises:
+            ValueError: It is negative or no number.
+        """
+        self._wire.links.set_latency(latency_s, sender=sender, receiver=receiver)
+
     async def close(self) -> None:
-        for runner in self._runners:
-            await runner.cleanup()
+        """Stop serving; requests under way get a second to end. The names stay known: they refuse connections."""
+        await _clean_up(self._runners)
 
 
 class LoopbackNetwork:
-    def __init__(self) -> None:
+    """Serves apps on real sockets of this machine, one port each.
+
+    Args:
+        host: The address to listen at.
+        ports: Wanted ports by the main host name of an app; others get any free one.
+    """
+
+    def __init__(self, host: str = "127.0.0.1", ports: Mapping[str, int] | None = None) -> None:
+        self._host = host
+        self._ports = dict(ports or {})
         self._urls: dict[str, str] = {}
         self._runners: list[web.AppRunner] = []
 
     async def serve(self, app: web.Application, hosts: Sequence[str]) -> None:
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        self._runners.append(runner)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = site._server.sockets[0].getsockname()[1]
+        """Serve an app on one port for all its host names.
+
+        Raises:
+            HostTaken: One of the names is served already.
+            PortTaken: The wanted port is in use.
+        """
         for host in hosts:
-            self._urls[host] = f"http://127.0.0.1:{port}"
+            if host in self._urls:
+                raise HostTaken(host)
+        wanted = self._ports.get(hosts[0], 0)
+        with acting_as(hosts[0]):
+            runner = await _set_up(app, self._runners)
+            site = web.TCPSite(runner, self._host, wanted)
+            try:
+                await site.start()
+            except OSError as error:
+                if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                    raise
+                raise PortTaken(hosts[0], address=self._host, port=wanted) from error
+        port = runner.addresses[0][1]
+        self._urls.update(dict.fromkeys(hosts, f"http://{self._host}:{port}"))
 
     def url(self, host: str) -> str:
-        return self._urls[host]
+        """Give the base URL of a host: the address and port of its app.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+        try:
+            return self._urls[host]
+        except KeyError:
+            raise HostUnknown(host, list(self._urls)) from None
 
     async def close(self) -> None:
-        for runner in self._runners:
-            await runner.cleanup()
+        """Stop serving; requests under way get a second to end."""
+        self._urls.clear()
+        await _clean_up(self._runners)
+
+
+async def _set_up(app: web.Application, runners: list[web.AppRunner]) -> web.AppRunner:
+    # The journal is the log, Ctrl-C belongs to whoever runs the world, and idle connections cost nothing.
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handle_signals=False,
+        keepalive_timeout=_KEEPALIVE_S,
+        shutdown_timeout=_SHUTDOWN_S,
+    )
+    runners.append(runner)
+    await runner.setup()
+    return runner
+
+
+async def _clean_up(runners: list[web.AppRunner]) -> None:
+    # Side by side: each may wait its second, and apps call each other while they end.
+    ending = [runner.cleanup() for runner in runners]
+    runners.clear()
+    await asyncio.gather(*ending)

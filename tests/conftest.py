@@ -1,4 +1,4 @@
-"""Coroutine tests run on a loop of their own: virtual time unless the test asks for `arm` with real sockets."""
+"""Coroutine tests run on a loop of their own: virtual time, unless the test's `arm` is another."""
 
 from __future__ import annotations
 
@@ -8,48 +8,54 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.loop import VirtualLoop
+from simulator.loop import LiveLoop, VirtualLoop, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PROXY_VARIABLES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep clients from going through the machine's proxy: httpx and requests read it from the environment."""
+    for name in _PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
 
 @pytest.fixture
 def arm() -> str:
-    """Which network a test runs on: `virtual`, or `loopback` where a test parametrises it."""
+    """Which network a test runs on: `virtual`, or `loopback` where a test or folder overrides this."""
     return "virtual"
 
 
 @pytest.fixture
 def loop(arm: str) -> Iterator[asyncio.AbstractEventLoop]:
-    made: asyncio.AbstractEventLoop = VirtualLoop() if arm == "virtual" else asyncio.new_event_loop()
+    """The loop a coroutine test runs on; every one of them gets it, asked for or not."""
+    made = VirtualLoop() if arm == "virtual" else LiveLoop()
     yield made
     made.close()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a coroutine test on its loop; leave other tests to pytest."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     loop = pyfuncitem.funcargs["loop"]
     assert isinstance(loop, asyncio.AbstractEventLoop)
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    try:
-        loop.run_until_complete(pyfuncitem.obj(**arguments))
-    finally:
-        loop.run_until_complete(_cancel_leftovers())
-        loop.run_until_complete(loop.shutdown_asyncgens())
+    run(pyfuncitem.obj(**arguments), loop_factory=lambda: loop)
     return True
 
 
-async def _cancel_leftovers() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every coroutine test the `loop` fixture."""
     for item in items:
-        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj) and "loop" not in item.fixturenames:
+        if (
+            isinstance(item, pytest.Function)
+            and inspect.iscoroutinefunction(item.obj)
+            and "loop" not in item.fixturenames
+        ):
             item.fixturenames.append("loop")

@@ -120,8 +120,13 @@ async def test_timeouts_that_never_fired_are_forgotten() -> None:
 async def test_timer_cancelled_by_another_of_the_same_moment_does_not_run() -> None:
     loop = virtual_loop()
     ran: list[str] = []
-    loop.call_at(1.0, lambda: victim.cancel())
-    victim = loop.call_at(1.0, ran.append, "victim")
+    victims: list[asyncio.TimerHandle] = []
+
+    def cancel() -> None:
+        victims[0].cancel()
+
+    loop.call_at(1.0, cancel)
+    victims.append(loop.call_at(1.0, ran.append, "victim"))
 
     await asyncio.sleep(2)
 
@@ -181,7 +186,9 @@ def test_standstill_names_each_waiting_task_and_what_it_waits_for() -> None:
     assert waits["Ravi"].awaited == "task Asha"
     assert waits[main_name].awaited == "tasks Ravi"
     message = str(caught.value)
-    assert message.startswith("nothing left to do at 3.000000 s of virtual time: these tasks wait for each other:")
+    assert message.startswith(
+        "nothing left to do at 3.000000 s of virtual time: these tasks wait for each other:"
+    )
     assert f"Ravi at {here}:" in message
 
 

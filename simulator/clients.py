@@ -1,0 +1,82 @@
+"""Two client libraries reach past the loop; while a virtual loop is open they are led back to it.
+
+* anyio (and so httpx) speaks TLS itself, over the bytes of a connection. No TLS is spoken in memory, so the
+  one call that would begin it gives back connections in memory as they are. All others go through untouched.
+* aiohttp resolves names with aiodns where that is installed, which asks real name servers. Connectors made
+  on a virtual loop get aiohttp's other resolver, which asks the loop.
+
+Both are undone when the last virtual loop closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import connector
+from aiohttp.resolver import ThreadedResolver
+
+from simulator.socket_stand_in import SocketStandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["lead_anyio", "lead_back", "release"]
+
+_connector: Any = connector  # the name that is exchanged there is not exported
+_lock = threading.Lock()  # loops may be opened and closed in different threads
+_open: set[asyncio.AbstractEventLoop] = set()
+_undo: dict[str, Callable[[], None]] = {}
+
+
+def lead_back(loop: asyncio.AbstractEventLoop) -> None:
+    """Lead clients of a virtual loop back to it. `release` is its pair."""
+    with _lock:
+        _open.add(loop)
+        if "aiohttp" not in _undo and _connector.DefaultResolver is not ThreadedResolver:
+            _undo["aiohttp"] = _lead_aiohttp()
+
+
+def release(loop: asyncio.AbstractEventLoop) -> None:
+    """Undo `lead_back` for a loop; the last one puts everything back."""
+    with _lock:
+        _open.discard(loop)
+        while _undo and not _open:
+            _undo.popitem()[1]()
+
+
+def lead_anyio() -> None:
+    """Lead anyio's TLS back, if somebody has imported anyio: called for every new connection of a virtual loop."""
+    if "anyio" in _undo or "anyio.streams.tls" not in sys.modules:
+        return
+    with _lock:
+        if _open and "anyio" not in _undo:
+            _undo["anyio"] = _wrap_anyio(sys.modules["anyio.streams.tls"].TLSStream)
+
+
+def _wrap_anyio(tls_stream: Any) -> Callable[[], None]:
+    from anyio.abc import SocketAttribute  # noqa: PLC0415 - an optional dependency, and imported by somebody else
+
+    original = tls_stream.__dict__["wrap"]
+
+    async def wrap(cls: type[Any], /, transport_stream: Any, **options: Any) -> Any:
+        if isinstance(transport_stream.extra(SocketAttribute.raw_socket, None), SocketStandIn):  # noqa: S610 - not Django's
+            return transport_stream
+        return await original.__get__(None, cls)(transport_stream, **options)
+
+    tls_stream.wrap = classmethod(wrap)
+    return functools.partial(setattr, tls_stream, "wrap", original)
+
+
+def _lead_aiohttp() -> Callable[[], None]:
+    original = _connector.DefaultResolver
+
+    def resolver(loop: asyncio.AbstractEventLoop | None = None, *args: Any, **options: Any) -> Any:
+        is_virtual = (loop or asyncio.get_running_loop()) in _open
+        return ThreadedResolver(loop) if is_virtual else original(loop, *args, **options)
+
+    _connector.DefaultResolver = resolver
+    return functools.partial(setattr, _connector, "DefaultResolver", original)
