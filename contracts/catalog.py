@@ -146,21 +146,27 @@ def load_contract(name: str) -> Contract:
         UnknownContract: There is no such contract.
         ContractFileInvalid: The document lacks what is needed.
     """
-    path = _FOLDER / f"{name}.yaml"
-    if not path.is_file():
+    if name not in names():
         raise UnknownContract(f"no contract named {name!r}; there are {', '.join(names())}")
-    return read_contract(name, path.read_text(encoding="utf-8"))
+    return read_contract(name, (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def read_contract(name: str, text: str) -> Contract:
     """Read a contract from the text of its document.
 
     Raises:
-        ContractFileInvalid: It is not an OpenAPI 3.1 document, or an `operationId` is missing or used twice.
+        ContractFileInvalid: It is not an OpenAPI 3.1 document, an `operationId` is missing or used twice, a path
+            parameter cannot be named so, or a `$ref` leads nowhere.
     """
-    document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both choices are safe loaders
+    try:
+        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both choices are safe loaders
+    except yaml.YAMLError as error:
+        raise ContractFileInvalid(f"contract {name!r}: not well-formed YAML: {error}") from error
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3.1"):
         raise ContractFileInvalid(f"contract {name!r}: wanted an OpenAPI 3.1 document (`openapi: 3.1.x`)")
+    if "title" not in (document.get("info") or {}):
+        raise ContractFileInvalid(f"contract {name!r}: `info.title` is missing")
+    _check_references(name, document)
     operations: dict[str, Operation] = {}
     for operation in (*_read_operations(document), *_read_webhooks(document)):
         if not operation.id or operation.id in operations:
@@ -173,7 +179,7 @@ def read_contract(name: str, text: str) -> Contract:
     patterns: list[tuple[re.Pattern[str], Operation]] = []
     for operation in operations.values():
         if operation.kind == "operation" and "{" in operation.path:
-            patterns.append((_path_pattern(operation.path), operation))
+            patterns.append((_path_pattern(name, operation.path), operation))
         elif operation.kind == "operation":
             exact.setdefault(operation.path, {})[operation.method] = operation
     return Contract(name, document, operations, _read_hosts(document), exact, tuple(patterns))
@@ -211,11 +217,40 @@ def _read_hosts(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(host for host in hosts if host))
 
 
-def _path_pattern(template: str) -> re.Pattern[str]:
+def _path_pattern(contract: str, template: str) -> re.Pattern[str]:
     parts = re.split(r"(\{[^}]+\})", template)
+    for part in parts:
+        if part.startswith("{") and not part[1:-1].isidentifier():
+            raise ContractFileInvalid(
+                f"contract {contract!r}: path {template!r}: wanted a parameter named like a variable, found {part!r}"
+            )
     return re.compile(
         "".join(f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("{") else re.escape(part) for part in parts)
     )
+
+
+def _check_references(name: str, document: Mapping[str, Any]) -> None:
+    """Refuse references to what is not in the document, now and not when the first message is judged."""
+    for reference in _references(document):
+        value: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            key = part.replace("~1", "/").replace("~0", "~")
+            if not reference.startswith("#/") or not isinstance(value, dict) or key not in value:
+                raise ContractFileInvalid(
+                    f"contract {name!r}: `$ref: {reference}` leads nowhere in the document"
+                )
+            value = value[key]
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for below in value.values():
+            yield from _references(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _references(below)
 
 
 def _escape(key: str) -> str:

@@ -191,7 +191,10 @@ class Judge:
     def _explain(self, pointer: str, value: object, where: str) -> tuple[Violation, ...]:
         schema = {"$ref": f"{self.contract.uri}#{_uri_fragment(pointer)}"}
         validator = Draft202012Validator(schema, registry=self._registry, format_checker=FormatChecker())
-        found = tuple(_violation(error, where) for error in _leaves(validator, value))
+        try:
+            found = tuple(_violation(error, where) for error in _leaves(validator, value))
+        except RecursionError:
+            return (Violation(where, "$", "values nested too deep to explain", f"what #{pointer} asks for"),)
         # The two libraries may differ on a format; the judge's no stands even if it cannot be explained.
         return found or (Violation(where, "$", _quote(value), f"what #{pointer} asks for"),)
 
@@ -229,9 +232,14 @@ def _parse(media_type: str, body: bytes) -> object:
     if not media_type.endswith("json"):
         return body.decode("utf-8", "replace")
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return _MISSING
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse `NaN` and `Infinity`, which Python reads and JSON does not have."""
+    raise ValueError(name)
 
 
 def _form(body: bytes) -> dict[str, str | list[str]]:

@@ -3,11 +3,12 @@
 Exit codes: 0 everything kept; 1 an expectation, a contract or the ledger broken; 2 bad input.
 """
 
+# ruff: noqa: D301 - click's mark for "do not wrap this paragraph" is the character, not its spelling
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 from rich.console import Console
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.problems import Problem
-
+    from simulator.run import Arm
     from simulator.scenario import Scenario
 
 __all__ = ["main"]
@@ -47,7 +48,7 @@ def _version() -> str:
 )
 @click.version_option(_version(), prog_name="journeylab")
 def main() -> None:
-    r"""Fake Mailmodo, Mailjet, Customer.io, Segment and CleverTap beside a real bridge.
+    """Fake Mailmodo, Mailjet, Customer.io, Segment and CleverTap beside a real bridge.
 
     Scenario files script what people do with their mail over days of virtual time; contracts judge every
     message, and a ledger checks that each engagement had exactly the effects that it should.
@@ -103,10 +104,12 @@ def _load(files: Sequence[str], overrides: Sequence[str]) -> list[Scenario]:
     metavar="KEY=VALUE",
     help="Put a value into the scenario; repeatable.",
 )
-@click.option("--arm", type=click.Choice(["virtual", "live"]), default="virtual", show_default=True,
-              help="Virtual time in memory, or real sockets on loopback in real time.")  # fmt: skip
+@click.option("--arm", type=click.Choice(["virtual", "paced", "live"]), default="virtual", show_default=True,
+              help="virtual: in memory, no waiting. paced: real sockets, time jumps when nothing is under way. "
+              "live: real sockets, real time.")  # fmt: skip
 @click.option("--speed", type=click.FloatRange(min=0.001), default=1.0, show_default=True,
-              help="Virtual seconds per real second with --arm live; 1440 plays a day in a minute.")  # fmt: skip
+              help="With --arm live: virtual seconds per real second while nothing is under way; 1440 "
+              "plays a day in a minute.")  # fmt: skip
 @click.option("--bridge", default="builtin", show_default=True, metavar="WHAT",
               help="What is tested: builtin, MODULE:FACTORY, a command, or the URL of one that is up.")  # fmt: skip
 @click.option(
@@ -136,7 +139,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
     junit: str | None,
     quiet: bool,  # noqa: FBT001 - click passes flags by name
 ) -> None:
-    r"""Play scenarios and tell whether everything that should have happened did.
+    """Play scenarios and tell whether everything that should have happened did.
 
     \b
     Example:
@@ -148,9 +151,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
     from simulator.run import Options  # noqa: PLC0415
 
     counted = [*overrides, *([f"people.count={people}"] if people else [])]
-    options = Options(
-        seed=seed, arm="live" if arm == "live" else "virtual", speed=speed, bridge=bridge, ledger=ledger
-    )
+    options = Options(seed=seed, arm=cast("Arm", arm), speed=speed, bridge=bridge, ledger=ledger)
     command = RunCommand(
         options=options,
         report=None if no_report else Path(report),
@@ -163,7 +164,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
 @main.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def check(files: tuple[str, ...]) -> None:
-    r"""Validate scenarios without playing them: file, line, column, what was meant.
+    """Validate scenarios without playing them: file, line, column, what was meant.
 
     \b
     Example:
@@ -179,7 +180,7 @@ def check(files: tuple[str, ...]) -> None:
 @main.command("list")
 @click.argument("folder", required=False, type=click.Path(file_okay=False))
 def list_scenarios(folder: str | None) -> None:
-    r"""Show the scenarios there are, one line each.
+    """Show the scenarios there are, one line each.
 
     \b
     Example:
@@ -200,7 +201,7 @@ def list_scenarios(folder: str | None) -> None:
 @main.command()
 @click.argument("file", type=click.Path(dir_okay=False))
 def new(file: str) -> None:
-    r"""Write a small scenario to start from.
+    """Write a small scenario to start from.
 
     \b
     Example:
@@ -229,7 +230,7 @@ def new(file: str) -> None:
               help="builtin, MODULE:FACTORY, a command, or the URL of one that is up.")  # fmt: skip
 @click.option("--scenario", "file", metavar="FILE", help="Set the accounts up as this scenario says.")
 def serve(port: int, as_json: bool, as_env: bool, bridge: str, file: str | None) -> None:  # noqa: FBT001 - click
-    r"""Serve all fakes and the bridge on loopback until Ctrl-C, and print URLs and credentials.
+    """Serve all fakes and the bridge on loopback until Ctrl-C, and print URLs and credentials.
 
     \b
     Example:
@@ -253,7 +254,7 @@ def contracts() -> None:
 @contracts.command("list")
 @click.argument("vendor", required=False)
 def contracts_list(vendor: str | None) -> None:
-    r"""List the contracts, or the operations and webhooks of one.
+    """List the contracts, or the operations and webhooks of one.
 
     \b
     Example:
@@ -268,7 +269,7 @@ def contracts_list(vendor: str | None) -> None:
 @click.argument("vendor")
 @click.argument("operation", required=False)
 def contracts_show(vendor: str, operation: str | None) -> None:
-    r"""Show a contract, or one operation of it, as YAML.
+    """Show a contract, or one operation of it, as YAML.
 
     \b
     Example:
@@ -292,11 +293,11 @@ def contracts_show(vendor: str, operation: str | None) -> None:
     "--content-type", default="application/json", show_default=True, help="Media type of the payload."
 )
 def contracts_check(vendor: str, operation: str, payload: Any, status: int | None, content_type: str) -> None:
-    r"""Check a captured payload (a file, or standard input) against an operation or webhook.
+    """Check a captured payload (a file, or standard input) against an operation or webhook.
 
     \b
     Example:
-      echo '{"d": []}' | journeylab contracts check clevertap uploadRecords
+      echo '{"d": []}' | journeylab contracts check clevertap upload
     """
     from simulator import contract_commands  # noqa: PLC0415 - `--help` must not pay for it
 

@@ -1,9 +1,12 @@
-"""Two client libraries reach past the loop; while a virtual loop is open they are led back to it.
+"""Client libraries that reach past the loop are led back to it while a virtual loop is open.
 
 * anyio (and so httpx) speaks TLS itself, over the bytes of a connection. No TLS is spoken in memory, so the
   one call that would begin it gives back connections in memory as they are. All others go through untouched.
 * aiohttp resolves names with aiodns where that is installed, which asks real name servers. Connectors made
   on a virtual loop get aiohttp's other resolver, which asks the loop.
+* aiohttp's connector keeps idle connections for 15 s by the machine's clock. On a virtual loop they would be
+  kept for ever, be looked at every 15 s for days, and then be used in the very moment in which the server
+  gives them up. There it asks the loop.
 
 Both are undone when the last virtual loop closes.
 """
@@ -36,8 +39,10 @@ def lead_back(loop: asyncio.AbstractEventLoop) -> None:
     """Lead clients of a virtual loop back to it. `release` is its pair."""
     with _lock:
         _open.add(loop)
-        if "aiohttp" not in _undo and _connector.DefaultResolver is not ThreadedResolver:
-            _undo["aiohttp"] = _lead_aiohttp()
+        if "names" not in _undo and _connector.DefaultResolver is not ThreadedResolver:
+            _undo["names"] = _lead_names()
+        if "idle" not in _undo:
+            _undo["idle"] = _lead_idle_time()
 
 
 def release(loop: asyncio.AbstractEventLoop) -> None:
@@ -71,7 +76,7 @@ def _wrap_anyio(tls_stream: Any) -> Callable[[], None]:
     return functools.partial(setattr, tls_stream, "wrap", original)
 
 
-def _lead_aiohttp() -> Callable[[], None]:
+def _lead_names() -> Callable[[], None]:
     original = _connector.DefaultResolver
 
     def resolver(loop: asyncio.AbstractEventLoop | None = None, *args: Any, **options: Any) -> Any:
@@ -80,3 +85,17 @@ def _lead_aiohttp() -> Callable[[], None]:
 
     _connector.DefaultResolver = resolver
     return functools.partial(setattr, _connector, "DefaultResolver", original)
+
+
+def _lead_idle_time() -> Callable[[], None]:
+    original = _connector.monotonic
+
+    def monotonic() -> float:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return float(original())
+        return loop.time() if loop in _open else float(original())
+
+    _connector.monotonic = monotonic
+    return functools.partial(setattr, _connector, "monotonic", original)

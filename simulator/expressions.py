@@ -95,7 +95,10 @@ class Group:
         return Group({who: moments for who, moments in self._moments.items() if who in other})
 
     def __or__(self, other: Group) -> Group:
-        return Group({**other._moments, **self._moments})
+        joined = dict(self._moments)
+        for who, moments in other._moments.items():
+            joined[who] = tuple(sorted((*joined.get(who, ()), *moments)))
+        return Group(joined)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Group) and self._moments.keys() == other._moments.keys()
@@ -137,7 +140,7 @@ def evaluate(text: str, names: Mapping[str, Any]) -> tuple[bool, str]:
     try:
         value = compile_expression(text)(names)
         return bool(value), "" if value else _both_sides(text, names)
-    except (TemplateError, TypeError, ValueError, AttributeError) as error:
+    except (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise ExpressionInvalid(f"`{text}` cannot be computed: {error}") from None
 
 
@@ -145,9 +148,13 @@ def _both_sides(text: str, names: Mapping[str, Any]) -> str:
     """Show what stood on each side of a comparison that is false."""
     for operator in ("==", "!=", "<=", ">=", "<", ">"):
         left, found, right = text.partition(f" {operator} ")
-        if found:
+        if not found:
+            continue
+        try:
             values = [compile_expression(side.strip())(names) for side in (left, right)]
-            return f"{left.strip()} is {values[0]}, {right.strip()} is {values[1]}"
+        except ExpressionInvalid:
+            continue  # the operator stands inside brackets or a text, not between two sides
+        return f"{left.strip()} is {values[0]}, {right.strip()} is {values[1]}"
     return f"it came to {compile_expression(text)(names)!s}"
 
 

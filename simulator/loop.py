@@ -4,7 +4,7 @@ Code that runs in a world never asks the wall clock: waiting is `asyncio.sleep`,
 plus `loop.time()`. Which loop runs decides how that time is spent.
 
 * `VirtualLoop`: nothing is real. When no callback is ready, time jumps to the next timer.
-* `LiveLoop`: real sockets; time runs as fast as the wall's, or by a factor faster.
+* `LiveLoop`: real sockets; time runs as the wall's, or hurries while nothing is under way.
 
 Both start at 0, because a world starts when it is made, and because floats near 0 are finest.
 """
@@ -21,7 +21,7 @@ import signal
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from simulator.errors import Deadlock
-from simulator.scaled_selector import ScaledSelector
+from simulator.quiet_selector import QuietSelector
 from simulator.waits import find_waits, in_order
 from simulator.wired import WiredLoop
 
@@ -239,47 +239,55 @@ class VirtualLoop(WiredLoop):
 
 
 class LiveLoop(asyncio.SelectorEventLoop):
-    """A loop with real sockets whose time runs `speed` times as fast as the wall's.
+    """A loop with real sockets, which passes the time between messages `speed` times as fast as the wall.
 
-    Work takes as long as it takes: at 1440 (a day in a minute) a time-out of 5 s leaves an answer 3.5 ms.
+    While the wire is quiet, time runs at `speed`; from the first sign of life until it has been quiet again for
+    a while, it runs as the wall's. So a day can go by in a minute and yet a time-out of 5 s leaves five real
+    seconds for an answer. The same is true while `is_busy` says that somebody waits for one.
 
     Args:
-        speed: Seconds of loop time in one second of the wall's; above 0.
+        speed: Seconds of loop time in one of the wall's while all is quiet; above 0. Infinity jumps.
+
+    Attributes:
+        is_busy: Asked before time is hurried; set it when something knows what is under way.
 
     Raises:
         ValueError: The speed is not above 0.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
-        scaled = ScaledSelector()
-        super().__init__(scaled)
-        self._scaled = scaled
-        self._began_s = 0.0
-        self._began_wall_s = super().time()
-        try:
-            self.speed = speed
-        except ValueError:
+        super().__init__(QuietSelector(self._hurry))
+        if not speed > 0:
             self.close()
-            raise
-
-    @property
-    def speed(self) -> float:
-        """Seconds of loop time in one of the wall's. Setting it changes the pace from now on; time goes on."""
-        return self._scaled.speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        if not 0 < speed < math.inf:
             raise ValueError(f"speed must be above 0, got {speed!r}")
-        self._began_s, self._began_wall_s = self.time(), super().time()
-        self._scaled.speed = speed
-        # Selectors wait whole milliseconds of the wall's time. Without this, a timer a hair ahead would be
-        # waited for again and again; and from 194 days on, 1 ns is less than a float can tell apart.
-        self._clock_resolution = _RESOLUTION_S * max(1.0, speed)
+        self.speed = speed
+        self.is_busy: Callable[[], bool] = lambda: False
+        self._ahead_s = -super().time()
+        # From 194 days on, asyncio's own 1 ns is less than a float can tell apart.
+        self._clock_resolution = _RESOLUTION_S
 
     def time(self) -> float:
         """Give the seconds since the loop was made, by its own time."""
-        return self._began_s + (super().time() - self._began_wall_s) * self._scaled.speed
+        return super().time() + self._ahead_s
+
+    def _hurry(self, wait: Callable[[float | None], bool], timeout_s: float | None) -> None:
+        """Pass a wait at `speed`: the selector calls this once the wire is quiet.
+
+        Args:
+            wait: Waits on the sockets for so many real seconds; says whether something came.
+            timeout_s: For how many loop seconds; None until something comes.
+        """
+        if self.speed == 1.0 or self.is_busy():
+            wait(timeout_s)
+            return
+        began_s = super().time()
+        came = wait(None if timeout_s is None else timeout_s / self.speed)
+        real_s = super().time() - began_s
+        passed_s = min(real_s * self.speed, math.inf if timeout_s is None else timeout_s)
+        # Sockets wait whole milliseconds of real time. What was asked for is what has passed, to the microsecond.
+        if not came and timeout_s is not None:
+            passed_s = timeout_s
+        self._ahead_s += passed_s - real_s
 
 
 def run(

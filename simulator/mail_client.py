@@ -54,7 +54,6 @@ class Form:
     """A form: where it is posted, and its fields by name."""
 
     url: str
-    method: str = "POST"
     fields: dict[str, Field] = field(default_factory=dict)
 
 

@@ -29,6 +29,8 @@ _NO_SUCH_USER: Final = MailReply(550, "5.1.1 no such user")
 _MAILBOX_FULL: Final = MailReply(452, "4.2.2 mailbox full")
 _APPLE_PROXY_AGENT: Final = "Mozilla/5.0"
 _APPLE_PROXY_DELAY_S: Final = 20.0
+_KEEPALIVE_S: Final = 1800.0
+"""Shorter than the fakes' servers keep a connection, so that none is lost in the moment of its use."""
 _AGENTS: Final[Mapping[str, str]] = {
     "amp": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
     "html": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
@@ -74,6 +76,7 @@ class Mailboxes:
         self._session: aiohttp.ClientSession | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._acts: set[asyncio.Task[None]] = set()
+        self._is_closed = False
         self.received: list[MailMessage] = []
         self.errors: list[BaseException] = []
 
@@ -88,6 +91,8 @@ class Mailboxes:
         if person.mailbox != "ok":
             return _NO_SUCH_USER if person.mailbox == "hard" else _MAILBOX_FULL
         cause = self._remember(message, person.email)
+        if self._is_closed:
+            return MailReply()
         visit = _Visit(self, person, message, cause)
         loop = asyncio.get_running_loop()
         if person.client == "apple":
@@ -96,8 +101,14 @@ class Mailboxes:
             self._later(loop, intent.after_s, visit.act, intent)
         return MailReply()
 
+    @property
+    def is_acting(self) -> bool:
+        """Whether somebody is at their mail right now."""
+        return bool(self._acts)
+
     async def close(self) -> None:
-        """Nobody acts any more; what is under way is finished."""
+        """Nobody acts any more; what is under way is finished. Mail is still taken, and stays unread."""
+        self._is_closed = True
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
@@ -111,7 +122,8 @@ class Mailboxes:
     ) -> str:
         """Send one request as a person's mail client; give the text of the answer."""
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            connector = aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE_S)
+            self._session = aiohttp.ClientSession(connector=connector)
         headers = {ACTOR_HEADER: person.email, CAUSE_HEADER: cause, "User-Agent": agent}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"

@@ -94,14 +94,21 @@ class Person:
         return tuple(sorted(intents, key=lambda intent: (intent.after_s, HABITS.index(intent.habit))))
 
     def _follow_habits(self, drawn: Mapping[str, tuple[float, float]]) -> Iterator[Intent]:
-        """Whoever does not open a mail does nothing else with it; other delays count from the opening."""
+        """Whoever does not open a mail does nothing else with it; other delays count from the opening.
+
+        A share of everyone is therefore drawn among those who open, and larger there.
+        """
         chance, opened_s = drawn["open"]
         if "open" not in self.habits or chance >= self.habits["open"].share.fraction:
             return
+        openers = self.habits["open"].share.fraction
         yield Intent("open", opened_s, "", {})
         for habit in HABITS[1:]:
+            if habit not in self.habits:
+                continue
             chance, delay_s = drawn[habit]
-            if habit in self.habits and chance < self.habits[habit].share.fraction:
+            share = self.habits[habit].share
+            if chance < (share.fraction if share.of else share.fraction / openers):
                 yield Intent(habit, opened_s + delay_s, "", {})
 
     def _draw_delay(self, habit: str) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,7 +19,7 @@ from simulator.system_under_test import BridgeUnusable
 from simulator.world import BRIDGE, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from fakes.kit import Exchange
     from simulator.journal import Journal
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Arm", "Options", "play_scenario"]
 
-Arm = Literal["virtual", "live"]
+Arm = Literal["virtual", "paced", "live"]
 
 _RULE_VENDORS: Final[Mapping[str, tuple[str, ...]]] = {
     "trigger": ("clevertap", "mailmodo"),
@@ -47,8 +49,9 @@ class Options:
 
     Attributes:
         seed: Overrides the scenario's own.
-        arm: `virtual` (in memory, no waiting) or `live` (real sockets).
-        speed: Virtual seconds per real second on the live arm.
+        arm: `virtual` (in memory, no waiting), `paced` (real sockets; time jumps while nothing is under way) or
+            `live` (real sockets, real time).
+        speed: Virtual seconds per real second on the live arm while nothing is under way; infinity jumps.
         bridge: What is tested: `builtin`, `module:factory`, a command, or a URL.
         ledger: Whether the ledger is checked.
         latency_s: Seconds that a message takes on the virtual network, one way.
@@ -85,29 +88,46 @@ def play_scenario(
     began = time.perf_counter()
 
     async def main() -> RunResult:
-        async with World(
+        world = World(
             scenario,
             seed=scenario.seed if options.seed is None else options.seed,
             network=_network(options),
             bridge=options.bridge,
-        ) as world:
-            if world.bridge.needs_real_network and options.arm == "virtual":
-                raise BridgeUnusable(
-                    f"--bridge {options.bridge}: a bridge outside this process cannot live in virtual time; "
-                    "add `--arm live` (and `--speed 1440` to play a day in a minute)"
-                )
-            await world.play(progress)
-            result = _judge(world, options, real_s=time.perf_counter() - began)
-            then(result, world.journal)
-            return result
+        )
+        if world.bridge.needs_real_network and options.arm == "virtual":
+            raise BridgeUnusable(
+                f"--bridge {options.bridge}: a bridge outside this process cannot live in virtual time; "
+                "add `--arm paced`, where time jumps only while nothing is under way"
+            )
+        with _pace(lambda: True):  # a bridge that is a process starts and stops in real time
+            async with world:
+                with _pace(lambda: world.is_busy):
+                    await world.play(progress)
+                result = _judge(world, options, real_s=time.perf_counter() - began)
+                then(result, world.journal)
+                return result
 
     return run(main(), loop_factory=lambda: _loop(options))
+
+
+@contextmanager
+def _pace(is_busy: Callable[[], bool]) -> Iterator[None]:
+    """Tell a loop that can hurry when it must not; the others never do."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, LiveLoop):
+        yield
+        return
+    before, loop.is_busy = loop.is_busy, is_busy
+    try:
+        yield
+    finally:
+        loop.is_busy = before
 
 
 def _loop(options: Options) -> asyncio.AbstractEventLoop:
     if options.arm == "virtual":
         return VirtualLoop()
-    return LiveLoop(speed=options.speed)
+    return LiveLoop(speed=math.inf if options.arm == "paced" else options.speed)
 
 
 def _network(options: Options) -> Network:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from contracts import load_contract
 from simulator.errors import SimulatorError
 from simulator.loop import LiveLoop, run
 from simulator.network import LoopbackNetwork
@@ -107,13 +108,11 @@ async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: s
 
 
 def _ports(first: int) -> dict[str, int]:
-    """Give each server its port, by its main host name."""
+    """Give each server its port, under every host name that it has."""
     if first == 0:
         return {}
-    from contracts import load_contract  # noqa: PLC0415 - loaded with the fakes in any case
-
-    hosts = [BRIDGE_HOST, *(load_contract(vendor).hosts[0] for vendor in _PORTS[1:])]
-    return {host: first + index for index, host in enumerate(hosts)}
+    hosts = {name: (BRIDGE_HOST,) if name == "bridge" else load_contract(name).hosts for name in _PORTS}
+    return {host: first + index for index, name in enumerate(_PORTS) for host in hosts[name]}
 
 
 async def _until_stopped() -> None:

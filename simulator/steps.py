@@ -7,23 +7,22 @@ vendor's dashboard.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import aiohttp
+
 from fakes.kit import ACTOR_HEADER, CAUSE_HEADER
 from simulator.errors import SimulatorError
 from simulator.people import split_random
 from simulator.quantities import parse_share
-from simulator.vendors import SENDER_EMAIL, mailmodo_campaign
+from simulator.vendors import SENDER_EMAIL, basic_auth, mailmodo_campaign
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from datetime import datetime
-
-    import aiohttp
 
     from simulator.journal import Journal
     from simulator.network import Network
@@ -69,6 +68,7 @@ class App:
         self._session = session
         self._journal = journal
         self._now = now
+        self._in_flight = 0
         self._doings: dict[tuple[str, str], Doing] = {
             ("clevertap", "launch"): self._launch,
             ("clevertap", "event"): self._clevertap_event,
@@ -80,6 +80,11 @@ class App:
             ("segment", "identify"): self._segment_identify,
             ("segment", "track"): self._segment_track,
         }
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether a call is under way."""
+        return self._in_flight > 0
 
     async def prepare(self) -> None:
         """Make the people known where the accounts say so."""
@@ -225,7 +230,7 @@ class App:
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
         spec = next(spec for spec in self._scenario.accounts.mailjet_messages if spec.name == step.noun)
         url = f"{self._network.url(fake.hosts[0])}/v3.1/send"
-        headers = {"Authorization": _basic(fake.settings.api_key, fake.settings.secret_key)}
+        headers = {"Authorization": basic_auth(fake.settings.api_key, fake.settings.secret_key)}
         for batch in _batches(people, 50):
             messages = [
                 {
@@ -261,7 +266,7 @@ class App:
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
         who = quote(person.user_id or person.email, safe="")
         url = f"{self._network.url('track.customer.io')}/api/v1/customers/{who}{path}"
-        headers = {"Authorization": _basic(fake.settings.site_id, fake.settings.track_api_key)}
+        headers = {"Authorization": basic_auth(fake.settings.site_id, fake.settings.track_api_key)}
         await self._send(method, url, body, cause, headers)
 
     async def _customerio_send(self, step: Step, people: Sequence[Person], cause: str) -> None:
@@ -316,7 +321,7 @@ class App:
         fake = self._vendors.segment
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
         url = f"{self._network.url(fake.hosts[0])}/v1/batch"
-        headers = {"Authorization": _basic(fake.state.source("web").write_key, "")}
+        headers = {"Authorization": basic_auth(fake.state.source("web").write_key, "")}
         for batch in _batches(people, 100):
             at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
             messages = [
@@ -352,19 +357,21 @@ class App:
         self, method: str, url: str, body: Mapping[str, object], cause: str, headers: Mapping[str, str]
     ) -> str:
         marked = {**headers, ACTOR_HEADER: APP, CAUSE_HEADER: cause}
-        async with self._session.request(method, url, json=body, headers=marked) as response:
-            text = await response.text()
-            if response.status >= 300:
-                raise StepFailed(f"{method} {url} was answered {response.status}: {text[:500]}")
-            return text
+        self._in_flight += 1
+        try:
+            async with self._session.request(method, url, json=body, headers=marked) as response:
+                text = await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise StepFailed(f"{method} {url} got no answer: {type(error).__name__} {error}") from error
+        finally:
+            self._in_flight -= 1
+        if response.status >= 300:
+            raise StepFailed(f"{method} {url} was answered {response.status}: {text[:500]}")
+        return text
 
 
 def _batches(people: Sequence[Person], size: int) -> Iterator[Sequence[Person]]:
     return (people[start : start + size] for start in range(0, len(people), size))
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _fill(text: str, person: Person) -> str:

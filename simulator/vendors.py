@@ -6,6 +6,7 @@ URLs into each vendor, templates and campaigns into their accounts.
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ from fakes.clevertap import (
     Region,
     SmsCampaign,
     WebhookCampaign,
+    WebhookRefused,
 )
 from fakes.customerio import CustomerIoSettings, FakeCustomerIo
 from fakes.kit import ACTOR_HEADER
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from simulator.network import Network
     from simulator.scenario import Accounts, CampaignSpec, TemplateSpec, Vendor
 
-__all__ = ["SENDER_EMAIL", "SetupFailed", "Vendors", "mailmodo_campaign"]
+__all__ = ["SENDER_EMAIL", "SetupFailed", "Vendors", "basic_auth", "mailmodo_campaign"]
 
 SENDER_EMAIL: Final = "hello@example.com"
 """From address of whatever Mailjet and Customer.io send."""
@@ -226,7 +228,10 @@ class Vendors:
             url = self.mailmodo.trigger_url(campaign)
         else:
             url = f"{bridge_url}/sources/clevertap/{_SECRETS['clevertap_webhook_secret']}/campaigns/{campaign.id}"
-        await fake.add_webhook(spec.name, url=url)
+        try:
+            await fake.add_webhook(spec.name, url=url)
+        except WebhookRefused as error:
+            raise SetupFailed(f"CleverTap campaign {spec.name!r}: {error}") from error
         fake.add_campaign(
             WebhookCampaign(name=spec.name, webhook=spec.name, body=spec.body, when=_trigger(spec))
         )
@@ -253,6 +258,11 @@ class Vendors:
             "full_resolution": True,
         }
         await _post(session, url, body, bearer=fake.settings.app_api_key)
+
+
+def basic_auth(user: str, password: str) -> str:
+    """Give the `Authorization` header of Basic authentication."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _fill_mailmodo(fake: FakeMailmodo, accounts: Accounts) -> None:
@@ -317,13 +327,12 @@ async def _post(
     auth: tuple[str, str] | None = None,
     bearer: str = "",
 ) -> None:
-    import aiohttp  # noqa: PLC0415 - named here only for its BasicAuth
-
     headers = {ACTOR_HEADER: "app"}
     if bearer:
         headers["Authorization"] = f"Bearer {bearer}"
-    basic = aiohttp.BasicAuth(*auth) if auth else None
-    async with session.post(url, json=body, headers=headers, auth=basic) as response:
+    if auth:
+        headers["Authorization"] = basic_auth(*auth)
+    async with session.post(url, json=body, headers=headers) as response:
         if response.status >= 300:
             text = await response.text()
             raise SetupFailed(f"{url} answered {response.status} to {json.dumps(body)}: {text}")

@@ -2,7 +2,7 @@
 
 A block is played unless the HTML comment just above its fence says why not: `<!-- not run: reason -->`. A block
 whose paragraph above says "Save this as `name`" becomes that file. In a console block `$ ` begins a command and
-the lines below it are its output, in which `…` stands for whatever differs from run to run.
+the lines below it are its output, in which `…` stands for what is left out and what differs from run to run.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ _FENCE = re.compile(
 )
 _NOT_RUN = re.compile(r"<!-- not run: (.+?) -->\s*\Z", re.DOTALL)
 _SAVED = re.compile(r"Save (?:this|it) as `([\w./-]+)`")
+_MEASURED = re.compile(
+    r"\d[\d,.]*(?= s\b| times as fast| a second| exchanges| effects)|(?<=exchanges  )\d[\d,]*"
+)
 _MARK = "@@command@@"
 _PATIENCE_S = 120
 
@@ -103,15 +106,22 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def agrees(printed: str, expected: str) -> bool:
-    """Whether output is what a page shows, where `…` stands for anything and a line of it for any lines."""
+    """Whether output is what a page shows.
+
+    `…` stands for anything and a line of it for any lines; how long and how many a run measured may differ.
+    """
     pattern = ""
     for line in expected.rstrip().splitlines():
         if line.strip() == "…":
             pattern += r"(?:[^\n]*\n)*?"
         else:
-            pattern += "[^\n]*?".join(re.escape(part) for part in line.rstrip().split("…")) + "\n"
+            pattern += "[^\n]*?".join(_loosely(part) for part in line.rstrip().split("…")) + "\n"
     tidy = "\n".join(line.rstrip() for line in printed.rstrip().splitlines()).lstrip("\n") + "\n"
     return re.fullmatch(pattern.lstrip("\n"), tidy) is not None
+
+
+def _loosely(text: str) -> str:
+    return r"\d[\d,.]*".join(re.escape(piece) for piece in _MEASURED.split(text))
 
 
 def play(page: Path, folder: Path) -> Iterator[tuple[Command, int, str]]:

@@ -1,0 +1,195 @@
+"""Writes the parts of `docs` that follow from the code: the scenario format, the commands, the names.
+
+`python -m simulator.reference docs` brings the pages up to date; a test fails while one is behind. What
+stands between the two marks of a page is written here, everything around them by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from simulator.cli import main as journeylab
+from simulator.expressions import NAMES, Group
+from simulator.ledger_rules import RULES, TOLERANCE_S
+from simulator.scenario_reader import scenario_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["PAGES", "command_line", "expression_names", "ledger_rules", "scenario_words", "update"]
+
+BEGIN: Final = "<!-- written by simulator.reference: begin -->"
+END: Final = "<!-- written by simulator.reference: end -->"
+_LOOKS: Final[Mapping[str, Any]] = {"terminal_width": 100, "help_option_names": ["-h", "--help"]}
+_PARTS: Final[Mapping[str, str]] = {
+    "": "",
+    "mailmodo": "accounts.mailmodo",
+    "clevertap": "accounts.clevertap",
+    "when": "accounts.clevertap.campaigns[].when",
+    "mailjet": "accounts.mailjet",
+    "customerio": "accounts.customerio",
+    "segment": "accounts.segment",
+    "form": "accounts.mailmodo.templates[].form",
+    "people": "people",
+    "habit": "people.habits.*",
+    "named": "people.named[]",
+    "clicks": "people.named[].clicks",
+    "submits": "people.named[].submits",
+    "step": "journey[]",
+    "expectation": "expect[]",
+    "delay": "any delay",
+}
+"""The schema's definitions that have words of their own, in the order of a scenario file, and where they stand."""
+
+
+def scenario_words() -> str:
+    """Describe every word of the scenario format, part by part, from its JSON Schema."""
+    schema = scenario_schema()
+    lines: list[str] = []
+    for name, path in _PARTS.items():
+        part = schema["$defs"][name] if name else schema
+        for heading, words in _tables(schema, part, path):
+            lines += [f"### {heading}" if " " in heading else f"### `{heading}`", ""]
+            lines += ["| Word | Must be there | Value | Default |", "| --- | --- | --- | --- |"]
+            lines += [*words, ""]
+    return "\n".join(lines).rstrip()
+
+
+def command_line() -> str:
+    """Give every command's `--help`, as it is printed at 100 columns."""
+    lines: list[str] = []
+    for context in _contexts(journeylab, click.Context(journeylab, info_name="journeylab", **_LOOKS)):
+        lines += [f"## `{context.command_path}`", "", "```text", context.get_help(), "```", ""]
+    return "\n".join(lines).rstrip()
+
+
+def expression_names() -> str:
+    """List what an expression may speak of, and what may be asked of a group of people."""
+    lines = ["| Name | Means |", "| --- | --- |"]
+    lines += [f"| `{name}` | {text} |" for name, text in NAMES.items()]
+    lines += ["", "| Asked of a group | Answer |", "| --- | --- |"]
+    for name in ("count", "total", "within"):
+        documented: Any = getattr(Group, name)
+        call = f"{name}('2 days')" if name == "within" else name
+        lines.append(f"| `.{call}` | {_first_line(documented.__doc__)} |")
+    return "\n".join(lines)
+
+
+def ledger_rules() -> str:
+    """List the ledger's rules, and how far times may differ at each kind of account."""
+    lines = ["| Rule | Key |", "| --- | --- |"]
+    lines += [f"| {_escape(text)} | `{key}` |" for key, text in RULES.items()]
+    lines += ["", "| Account | Times may differ by |", "| --- | --- |"]
+    for account, tolerance_s in TOLERANCE_S.items():
+        allowed = "any time: no time is carried" if tolerance_s == float("inf") else f"{tolerance_s:g} s"
+        lines.append(f"| {account} | {allowed} |")
+    return "\n".join(lines)
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "reference/scenario.md": scenario_words,
+    "reference/cli.md": command_line,
+    "reference/expressions.md": expression_names,
+    "explanations/ledger.md": ledger_rules,
+}
+"""Which function writes into which page, by the page's path below `docs`."""
+
+
+def update(page: str, written: str) -> str:
+    """Put what is written between a page's marks.
+
+    Raises:
+        ValueError: The page has no marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks the mark {END if begin else BEGIN}")
+    return f"{before}{BEGIN}\n\n{written}\n\n{END}{after}"
+
+
+def _tables(schema: Mapping[str, Any], part: Mapping[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
+    """Give one table of words for a mapping, and one for each list of mappings and each mapping inside it."""
+    mapping = _mapping(part)
+    required = set(mapping.get("required") or ())
+    rows = []
+    inside = []
+    for word, value in mapping.get("properties", {}).items():
+        found = _resolve(schema, value)
+        needed = "yes" if word in required else ""
+        rows.append(
+            f"| `{word}` | {needed} | {_escape(_value(schema, value))} | {_default(found.get('default'))} |"
+        )
+        inside += [(deeper, f"{path}.{word}{mark}") for deeper, mark in _inline_mappings(value)]
+    yield path or "The whole", rows
+    for deeper, where in inside:
+        yield from _tables(schema, deeper, where.removeprefix("."))
+
+
+def _inline_mappings(value: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Give the mapping that a word's value is, or that its items are, where the schema has it on the spot."""
+    if "properties" in value:
+        yield value, ""
+    elif "properties" in value.get("items", {}):
+        yield value["items"], "[]"
+
+
+def _mapping(part: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Find the branch of a definition that is a mapping with words."""
+    if "properties" in part:
+        return part
+    if "then" in part:
+        found: Mapping[str, Any] = part["then"]
+        return found
+    return next(branch for branch in part["anyOf"] if "properties" in branch)
+
+
+def _resolve(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in value:
+        return value
+    found: Mapping[str, Any] = schema["$defs"][value["$ref"].rpartition("/")[2]]
+    return {**found, **{key: item for key, item in value.items() if key != "$ref"}}
+
+
+def _value(schema: Mapping[str, Any], value: Mapping[str, Any]) -> str:
+    found = _resolve(schema, value)
+    if "description" in found:
+        return str(found["description"])
+    if "enum" in found:
+        return ", ".join(f"`{choice}`" for choice in found["enum"])
+    if "items" in found:
+        return f"a list: {_value(schema, found['items'])}"
+    return {"boolean": "`true` or `false`"}.get(str(found.get("type")), str(found.get("type", "anything")))
+
+
+def _default(value: object) -> str:
+    if value is None:
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _contexts(command: click.Command, context: click.Context) -> Iterator[click.Context]:
+    yield context
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.commands[name]
+            yield from _contexts(below, click.Context(below, parent=context, info_name=name, **_LOOKS))
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
+    for name, write in PAGES.items():
+        file = folder / name
+        file.write_text(update(file.read_text(encoding="utf-8"), write()), encoding="utf-8")
