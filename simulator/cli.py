@@ -112,6 +112,8 @@ def _load(files: Sequence[str], overrides: Sequence[str]) -> list[Scenario]:
               "plays a day in a minute.")  # fmt: skip
 @click.option("--bridge", default="builtin", show_default=True, metavar="WHAT",
               help="What is tested: builtin, MODULE:FACTORY, a command, or the URL of one that is up.")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65529), default=0, show_default=True,
+              help="With --arm paced or live: first of six ports in a row, as for serve; 0 picks free ones.")  # fmt: skip
 @click.option(
     "--ledger/--no-ledger",
     default=True,
@@ -133,6 +135,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
     arm: str,
     speed: float,
     bridge: str,
+    port: int,
     ledger: bool,  # noqa: FBT001 - click passes flags by name
     report: str,
     no_report: bool,  # noqa: FBT001 - click passes flags by name
@@ -151,7 +154,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
     from simulator.run import Options  # noqa: PLC0415
 
     counted = [*overrides, *([f"people.count={people}"] if people else [])]
-    options = Options(seed=seed, arm=cast("Arm", arm), speed=speed, bridge=bridge, ledger=ledger)
+    options = Options(seed=seed, arm=cast("Arm", arm), speed=speed, bridge=bridge, ledger=ledger, port=port)
     command = RunCommand(
         options=options,
         report=None if no_report else Path(report),
@@ -170,11 +173,18 @@ def check(files: tuple[str, ...]) -> None:
     Example:
       journeylab check scenarios/*.yaml
     """
+    from simulator.reports.wording import counted  # noqa: PLC0415 - `--help` must not pay for it
+
     for scenario in _load(files, ()):
-        steps, expectations = len(scenario.journey), len(scenario.expect)
-        click.echo(
-            f"{scenario.file}: ok ({scenario.people.count} people, {steps} steps, {expectations} expectations)"
+        parts = ", ".join(
+            counted(count, noun)
+            for count, noun in (
+                (len(scenario.journey), "step"),
+                (len(scenario.expect), "expectation"),
+            )
         )
+        people = counted(scenario.people.count, "person", "people")
+        click.echo(f"{scenario.file}: ok ({people}, {parts})")
 
 
 @main.command("list")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,14 +19,14 @@ from simulator.run import play_scenario
 from simulator.scenario_reader import load_scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from simulator.journal import Journal
     from simulator.result import RunResult
     from simulator.run import Options
     from simulator.scenario import Scenario
 
-__all__ = ["RunCommand", "find_scenarios", "starter_scenario", "summarise_scenario"]
+__all__ = ["ReportUnwritable", "RunCommand", "find_scenarios", "starter_scenario", "summarise_scenario"]
 
 _STARTER: Final = """\
 # yaml-language-server: $schema=https://journeylab.invalid/scenario.schema.json
@@ -57,6 +59,10 @@ expect:
 """
 
 
+class ReportUnwritable(SimulatorError):
+    """A report cannot be written where it should go."""
+
+
 @dataclass(slots=True)
 class RunCommand:
     """Plays scenarios one after the other, prints what came of each, and writes the reports.
@@ -75,6 +81,7 @@ class RunCommand:
     _console: Console = field(default_factory=lambda: Console(highlight=False))
     _results: list[RunResult] = field(default_factory=list)
     _journals: list[Journal] = field(default_factory=list)
+    _stems: Counter[str] = field(default_factory=Counter)
 
     def run(self, scenarios: Iterable[Scenario], *, fail: Callable[[object], None]) -> bool:
         """Play them all; say whether all were kept.
@@ -84,17 +91,16 @@ class RunCommand:
             fail: Ends the program with a message when the input does not fit.
         """
         try:
+            self._make_folders()
             for scenario in scenarios:
                 self._play(scenario)
+            self._write_junit()
         except SimulatorError as error:
             fail(error)
         except KeyboardInterrupt:
             self._write_junit()
             click.echo("interrupted; reports of what was finished are written", err=True)
             sys.exit(130)
-        except OSError as error:
-            fail(f"{error.filename or 'report'}: cannot be written: {error.strerror}")
-        self._write_junit()
         return all(result.is_kept for result in self._results)
 
     def _play(self, scenario: Scenario) -> None:
@@ -112,20 +118,43 @@ class RunCommand:
         with progress(Console(stderr=True), scenario.lasts_s) as advance:
             play_scenario(scenario, self.options, progress=advance, then=report)
 
+    def _make_folders(self) -> None:
+        """Find out that reports cannot be written before anything is played, not after."""
+        with _writing(self.report or Path()):
+            if self.report is not None:
+                self.report.mkdir(parents=True, exist_ok=True)
+        if self.junit is not None:
+            with _writing(self.junit.parent):
+                self.junit.parent.mkdir(parents=True, exist_ok=True)
+
     def _write(self, result: RunResult, journal: Journal) -> list[Path]:
         if self.report is None:
             return []
-        self.report.mkdir(parents=True, exist_ok=True)
-        stem = Path(result.scenario_path).stem
+        stem = self._free_stem(Path(result.scenario_path).stem)
         html, lines = self.report / f"{stem}.html", self.report / f"{stem}.jsonl"
-        write_html(result, journal, html)
-        write_json_lines(journal, lines)
+        with _writing(html):
+            write_html(result, journal, html)
+        with _writing(lines):
+            write_json_lines(journal, lines)
         return [html, lines]
+
+    def _free_stem(self, stem: str) -> str:
+        """Name the reports of a scenario; files of one name in two folders must not overwrite each other's."""
+        self._stems[stem] += 1
+        return stem if self._stems[stem] == 1 else f"{stem}-{self._stems[stem]}"
 
     def _write_junit(self) -> None:
         if self.junit is not None and self._results:
-            self.junit.parent.mkdir(parents=True, exist_ok=True)
-            write_junit(self._results, self.junit, journals=self._journals)
+            with _writing(self.junit):
+                write_junit(self._results, self.junit, journals=self._journals)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ReportUnwritable(f"{error.filename or path}: cannot be written: {error.strerror}") from error
 
 
 def _one_line(result: RunResult) -> str:

@@ -8,6 +8,7 @@ import click
 import yaml
 
 from contracts import Judge, load_contract, names
+from simulator.reports.wording import counted
 
 if TYPE_CHECKING:
     from contracts import Violation
@@ -26,7 +27,8 @@ def list_contracts(vendor: str | None) -> None:
             contract = load_contract(name)
             operations = sum(1 for _ in contract.of_kind("operation"))
             webhooks = sum(1 for _ in contract.of_kind("webhook"))
-            click.echo(f"{name:<11} {operations:>3} operations  {webhooks:>2} webhooks  {contract.title}")
+            counts = f"{counted(operations, 'operation'):<15}{counted(webhooks, 'webhook'):<13}"
+            click.echo(f"{name:<12}{counts}{contract.title}")
         return
     contract = load_contract(vendor)
     width = max(len(operation.id) for operation in contract.operations.values())

@@ -2,6 +2,11 @@
 
 SimulatorError
 ├── ScenarioInvalid      a scenario file cannot be played (simulator.problems)
+├── ExpressionInvalid    an expression in it cannot be read or computed (simulator.expressions)
+├── SetupFailed          a vendor refuses what the scenario sets up there (simulator.vendors)
+├── StepFailed           a vendor refuses what a step asks for (simulator.steps)
+├── BridgeUnusable       what should be tested cannot be started or reached (simulator.system_under_test)
+├── ReportUnwritable     a report cannot be written where it should go (simulator.commands)
 ├── Deadlock             nothing is left to do but waiting for each other
 ├── NotVirtual           something real was asked of a loop on which nothing is real
 ├── HostTaken            a host name is served already

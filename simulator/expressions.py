@@ -154,7 +154,12 @@ def _both_sides(text: str, names: Mapping[str, Any]) -> str:
             values = [compile_expression(side.strip())(names) for side in (left, right)]
         except ExpressionInvalid:
             continue  # the operator stands inside brackets or a text, not between two sides
-        return f"{left.strip()} is {values[0]}, {right.strip()} is {values[1]}"
+        shown = [
+            f"{side.strip()} is {value}"
+            for side, value in zip((left, right), values, strict=True)
+            if side.strip() != str(value)
+        ]
+        return ", ".join(shown)
     return f"it came to {compile_expression(text)(names)!s}"
 
 

@@ -151,7 +151,7 @@ class _Sheet:
         near = [due for due in dues if due.account == effect.account]
         for due in near:
             if due.name == effect.name and due.subject != effect.subject and self._is_same_time(due, effect):
-                text = f"{_spell(due)} went to {effect.person or effect.subject} instead of {due.person}"
+                text = f"{_spell(due)} went to {_other(effect, due)} instead of {_other(due, effect)}"
                 self._settle(FindingKind.MISROUTED, due, effect, text, dues)
                 return
         for due in near:
@@ -224,6 +224,13 @@ class _Sheet:
         self, kind: FindingKind, subject: str, text: str, *, at: datetime, evidence: tuple[str, ...]
     ) -> None:
         self.findings.append(Finding(kind=kind, subject=subject, text=text, at=at, evidence=evidence))
+
+
+def _other(one: Due | Effect, than: Due | Effect) -> str:
+    """Name whom something is on; by the account's own address where both belong to the same person."""
+    if one.person and one.person != than.person:
+        return one.person
+    return one.subject
 
 
 def _differences(due: Due, effect: Effect) -> list[str]:

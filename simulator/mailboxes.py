@@ -39,24 +39,32 @@ _AGENTS: Final[Mapping[str, str]] = {
 
 
 class Phones:
-    """Takes text messages for the people's phones."""
+    """Takes text messages for the people's phones.
 
-    def __init__(self, people: Iterable[Person], journal: Journal) -> None:
+    Args:
+        people: Who there is.
+        journal: Where what arrives is recorded.
+        everybody_exists: Whether unknown numbers take texts too, as `serve` wants it.
+    """
+
+    def __init__(self, people: Iterable[Person], journal: Journal, *, everybody_exists: bool = False) -> None:
         self._people = {key: person for person in people for key in (person.phone, person.email)}
         self._journal = journal
+        self._everybody_exists = everybody_exists
 
     async def deliver(self, message: PhoneMessage) -> bool:
         """Put a message on its recipient's phone; False when nobody has that number."""
         person = self._people.get(message.recipient) or self._people.get(message.email)
-        if person is None:
+        if person is None and not self._everybody_exists:
             return False
+        address = person.email if person else message.email or message.recipient
         details = {
             "campaign": message.campaign,
             "text": message.text,
             "channel": message.channel,
             "id": message.id,
         }
-        self._journal.step(f"receive {message.channel}", person.email, details=details, cause=message.cause)
+        self._journal.step(f"receive {message.channel}", address, details=details, cause=message.cause)
         return True
 
 

@@ -14,6 +14,7 @@ from simulator.ledger import balance
 from simulator.ledger_rules import RULES, TOLERANCE_S, LedgerContext, dues, effects, engagement_webhooks
 from simulator.loop import LiveLoop, VirtualLoop, run
 from simulator.network import LoopbackNetwork, VirtualNetwork
+from simulator.ports import ports_from
 from simulator.result import LedgerResult, RunResult
 from simulator.system_under_test import BridgeUnusable
 from simulator.world import BRIDGE, World
@@ -54,6 +55,7 @@ class Options:
         speed: Virtual seconds per real second on the live arm while nothing is under way; infinity jumps.
         bridge: What is tested: `builtin`, `module:factory`, a command, or a URL.
         ledger: Whether the ledger is checked.
+        port: First of six ports in a row on the paced and the live arm; 0 picks free ones.
         latency_s: Seconds that a message takes on the virtual network, one way.
     """
 
@@ -62,6 +64,7 @@ class Options:
     speed: float = 1.0
     bridge: str = ""
     ledger: bool = True
+    port: int = 0
     latency_s: float = 0.01
 
 
@@ -137,7 +140,7 @@ def _network(options: Options) -> Network:
         network = VirtualNetwork(loop)
         network.set_latency(options.latency_s)
         return network
-    return LoopbackNetwork()
+    return LoopbackNetwork(ports=ports_from(options.port))
 
 
 def _judge(world: World, options: Options, *, real_s: float) -> RunResult:

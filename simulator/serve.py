@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from contracts import load_contract
 from simulator.errors import SimulatorError
 from simulator.loop import LiveLoop, run
 from simulator.network import LoopbackNetwork
+from simulator.ports import ports_from
 from simulator.real_time import wall_clock
 from simulator.scenario_reader import read_scenario
-from simulator.system_under_test import BRIDGE_HOST
 from simulator.world import World
 
 if TYPE_CHECKING:
@@ -55,7 +54,6 @@ people: {count: 1}
 journey:
   - {at: 0 h, segment: identify}
 """
-_PORTS: Final = ("bridge", "clevertap", "customerio", "mailjet", "mailmodo", "segment")
 
 
 class Printing(Enum):
@@ -97,22 +95,16 @@ async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: s
     async with World(
         scenario,
         seed=scenario.seed,
-        network=LoopbackNetwork(ports=_ports(port)),
+        network=LoopbackNetwork(ports=ports_from(port)),
         bridge=bridge,
         is_open_house=True,
     ) as world:
         _print(credentials(world), printing)
+        if printing is Printing.ENV:
+            _print_bridge_settings(world)
         await _until_stopped()
         if printing is Printing.TEXT:
             click.echo("\nstopping")
-
-
-def _ports(first: int) -> dict[str, int]:
-    """Give each server its port, under every host name that it has."""
-    if first == 0:
-        return {}
-    hosts = {name: (BRIDGE_HOST,) if name == "bridge" else load_contract(name).hosts for name in _PORTS}
-    return {host: first + index for index, name in enumerate(_PORTS) for host in hosts[name]}
 
 
 async def _until_stopped() -> None:
@@ -172,6 +164,14 @@ def _print(found: Mapping[str, Mapping[str, Any]], printing: Printing) -> None:
                 click.echo(f"export {vendor.upper()}_{name.upper()}={shlex.quote(str(value))}")
     else:
         _print_text(found)
+
+
+def _print_bridge_settings(world: World) -> None:
+    """Print what a bridge of the user's own must know, under the names that the built-in one reads."""
+    for name, value in world.vendors.bridge_settings(world.network).items():
+        if name != "store_path":  # where a bridge keeps its store is its own business
+            text = ",".join(str(item) for item in value) if isinstance(value, list) else str(value)
+            click.echo(f"export BRIDGE_{name.upper()}={shlex.quote(text)}")
 
 
 def _print_text(found: Mapping[str, Mapping[str, Any]]) -> None:

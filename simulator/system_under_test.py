@@ -14,6 +14,7 @@ import asyncio
 import importlib
 import os
 import shlex
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -90,7 +91,7 @@ def make_system_under_test(what: str, *, now: Callable[[], datetime], random: Ra
     if what in ("", "builtin"):
         return InProcessBridge(_built_in, now=now, random=random)
     if what.startswith(("http://", "https://")):
-        return RunningBridge(what.rstrip("/"))
+        return RunningBridge(_check_url(what))
     module, colon, name = what.partition(":")
     if (
         colon
@@ -98,8 +99,8 @@ def make_system_under_test(what: str, *, now: Callable[[], datetime], random: Ra
         and all(part.isidentifier() for part in module.split("."))
         and name.isidentifier()
     ):
-        return InProcessBridge(_load_factory(module, name), now=now, random=random)
-    return CommandBridge(shlex.split(what))
+        return InProcessBridge(_load_factory(module, name), now=now, random=random, name=what)
+    return CommandBridge(_split_command(what))
 
 
 def _built_in(settings: Mapping[str, object], *, now: Callable[[], datetime], random: Random) -> _Application:
@@ -109,16 +110,42 @@ def _built_in(settings: Mapping[str, object], *, now: Callable[[], datetime], ra
 
 
 def _load_factory(module: str, name: str) -> Callable[..., _Application]:
+    wanted = (
+        "wanted a function (settings, *, now, random) that returns an object with `app`, `start` and `stop`"
+    )
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as `python -m` does: the user's module lies where they stand
     try:
-        factory: Callable[..., _Application] = getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        raise BridgeUnusable(f"--bridge {module}:{name}: cannot import `{module}`: {error}") from error
+        factory = getattr(importlib.import_module(module), name)
     except AttributeError:
-        raise BridgeUnusable(
-            f"--bridge {module}:{name}: `{module}` has no `{name}`; wanted a function "
-            "(settings, *, now, random) that returns an object with `app`, `start` and `stop`"
-        ) from None
-    return factory
+        raise BridgeUnusable(f"--bridge {module}:{name}: `{module}` has no `{name}`; {wanted}") from None
+    except Exception as error:  # whatever somebody else's module raises, it cannot be used
+        reason = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise BridgeUnusable(f"--bridge {module}:{name}: cannot import `{module}`: {reason}") from error
+    if not callable(factory):
+        raise BridgeUnusable(f"--bridge {module}:{name}: `{name}` is no function; {wanted}")
+    made: Callable[..., _Application] = factory
+    return made
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        if parts.hostname and parts.port != 0:
+            return url.rstrip("/")
+    except ValueError:
+        pass  # a port that is no number; told below
+    raise BridgeUnusable(f"--bridge {url}: wanted an address such as http://127.0.0.1:8080")
+
+
+def _split_command(what: str) -> list[str]:
+    try:
+        command = shlex.split(what)
+    except ValueError as error:
+        raise BridgeUnusable(f"--bridge {what}: cannot be read as a command: {error}") from None
+    if not command:
+        raise BridgeUnusable("--bridge: is empty; wanted builtin, MODULE:FACTORY, a command, or a URL")
+    return command
 
 
 @dataclass
@@ -128,14 +155,22 @@ class InProcessBridge:
     factory: Callable[..., Any]
     now: Callable[[], datetime]
     random: Random
+    name: str = "builtin"
     needs_real_network: bool = False
     _running: Any = None
 
     async def start(self, network: Network, settings: Mapping[str, object]) -> str:
         """Make it, serve it, start it."""
-        self._running = self.factory(settings, now=self.now, random=self.random)
-        await network.serve(self._running.app, [BRIDGE_HOST])
-        await self._running.start()
+        try:
+            running = self.factory(settings, now=self.now, random=self.random)
+            await network.serve(running.app, [BRIDGE_HOST])
+            await running.start()
+        except SimulatorError:
+            raise  # the network's own; it says what is wrong
+        except Exception as error:  # whatever somebody else's bridge raises, it cannot be used
+            reason = f"{type(error).__name__}: {error}"
+            raise BridgeUnusable(f"--bridge {self.name}: cannot be started: {reason}") from error
+        self._running = running
         return network.url(BRIDGE_HOST)
 
     async def stop(self) -> None:
@@ -161,7 +196,8 @@ class RunningBridge:
         parts = urlsplit(self.url)
         try:
             async with asyncio.timeout(5):
-                _, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
+                default = 443 if parts.scheme == "https" else 80
+                _, writer = await asyncio.open_connection(parts.hostname, parts.port or default)
                 writer.close()
         except (OSError, TimeoutError) as error:
             raise BridgeUnusable(
@@ -200,7 +236,11 @@ class CommandBridge:
                 f"--bridge {shlex.join(self.command)}: cannot be started: {error}"
             ) from error
         url = f"http://127.0.0.1:{port}"
-        await self._wait_until_up(url)
+        try:
+            await self._wait_until_up(url)
+        except BaseException:
+            await self.stop()  # Ctrl-C while waiting must not leave the process behind
+            raise
         return url
 
     async def _wait_until_up(self, url: str) -> None:
@@ -216,7 +256,6 @@ class CommandBridge:
                         return
                 except aiohttp.ClientError:
                     if loop.time() > deadline:
-                        await self.stop()
                         raise BridgeUnusable(
                             f"--bridge {shlex.join(self.command)}: nothing answers at {url} within "
                             f"{_STARTS_WITHIN_S:.0f} s; it must listen on $BRIDGE_HOST:$BRIDGE_PORT"

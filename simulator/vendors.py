@@ -7,6 +7,7 @@ URLs into each vendor, templates and campaigns into their accounts.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import timedelta
@@ -130,7 +131,7 @@ class Vendors:
             _fill_mailmodo(self.mailmodo, self.accounts)
         if self.segment is not None:
             for source in dict.fromkeys(("web", *self.accounts.segment_sources, *_SOURCES)):
-                self.segment.state.add_source(source)
+                self.segment.state.add_source(source, write_key=_write_key(source))
 
     async def stop(self) -> None:
         """Stop every fake."""
@@ -231,7 +232,10 @@ class Vendors:
         try:
             await fake.add_webhook(spec.name, url=url)
         except WebhookRefused as error:
-            raise SetupFailed(f"CleverTap campaign {spec.name!r}: {error}") from error
+            raise SetupFailed(
+                f"CleverTap campaign {spec.name!r}: {error}; a bridge of your own that has no such inlet needs a "
+                "scenario without webhook campaigns, or `via: mailmodo`"
+            ) from error
         fake.add_campaign(
             WebhookCampaign(name=spec.name, webhook=spec.name, body=spec.body, when=_trigger(spec))
         )
@@ -263,6 +267,11 @@ class Vendors:
 def basic_auth(user: str, password: str) -> str:
     """Give the `Authorization` header of Basic authentication."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _write_key(source: str) -> str:
+    """Give a source its write key: 32 alphanumerics that depend on nothing but its name."""
+    return base64.b32encode(hashlib.sha256(f"write key of {source}".encode()).digest()).decode()[:32]
 
 
 def _fill_mailmodo(fake: FakeMailmodo, accounts: Accounts) -> None:

@@ -97,10 +97,10 @@ class WebhookSender:
         while True:
             status, error, body, exchange_id = await self._try(request, attempt, policy.timeout_s)
             if status is not None and policy.is_success(status):
-                return WebhookOutcome(True, attempt, status, body, exchange_id)  # noqa: FBT003 - the field's name says it
+                return WebhookOutcome(True, attempt, status, body, exchange_id)
             wait_s = policy.wait_s(Failure(attempt, status, error, loop.time() - began))
             if wait_s is None:
-                return WebhookOutcome(False, attempt, status, body, exchange_id)  # noqa: FBT003 - the field's name says it
+                return WebhookOutcome(False, attempt, status, body, exchange_id)
             await asyncio.sleep(wait_s)
             attempt += 1
 

@@ -184,7 +184,7 @@ def test_the_story_without_mistakes_passes(tmp_path: Path) -> None:
     exit_code, output = _check(path)
 
     assert exit_code == 0
-    assert "ok (3 people, 1 steps, 2 expectations)" in output
+    assert "ok (3 people, 1 step, 2 expectations)" in output
 
 
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:

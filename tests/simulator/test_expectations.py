@@ -24,7 +24,7 @@ STORY = changed(
 
 
 def person(email: str, user_id: str | None) -> Person:
-    return Person(email, email, "", user_id, "amp", "ok", True, {}, {}, {}, Random(1))  # noqa: FBT003
+    return Person(email, email, "", user_id, "amp", "ok", True, {}, {}, {}, Random(1))
 
 
 class Story:

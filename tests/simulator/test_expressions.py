@@ -77,11 +77,11 @@ def test_true_expressions_are_true(text: str) -> None:
     ("text", "sides"),
     [
         ("opened.count == people.count", "opened.count is 2, people.count is 3"),
-        ("opened.count >= 3", "opened.count is 2, 3 is 3"),
-        ("opened.count != 2", "opened.count is 2, 2 is 2"),
+        ("opened.count >= 3", "opened.count is 2"),
+        ("opened.count != 2", "opened.count is 2"),
         ("opened - opened", "it came to 0 people ()"),
         ("not (opened.count == 2)", "it came to False"),
-        ("sms('a == b').count > 7", "sms('a == b').count is 0, 7 is 7"),
+        ("sms('a == b').count > 7", "sms('a == b').count is 0"),
         ("opened.count>3", "it came to False"),
     ],
 )

@@ -37,7 +37,7 @@ def person(habits: dict[str, Habit], deeds: dict[str, Deed] | None = None, seed:
         deeds or {},
         habits,
         {},
-        Random(seed),  # noqa: FBT003
+        Random(seed),
     )
 
 

@@ -26,7 +26,9 @@ def open_network() -> Network:
 
 
 @asynccontextmanager
-async def serving(handler: Callable[[aiohttp.web.Request], Awaitable[aiohttp.web.StreamResponse]]) -> AsyncIterator[str]:
+async def serving(
+    handler: Callable[[aiohttp.web.Request], Awaitable[aiohttp.web.StreamResponse]],
+) -> AsyncIterator[str]:
     """Serve one handler for every path; give the base URL."""
     app = aiohttp.web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_route("*", "/{path:.*}", handler)

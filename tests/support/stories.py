@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from simulator.run import Options, play_scenario
 from simulator.scenario_reader import read_scenario
 
 if TYPE_CHECKING:
+    from simulator.journal import Journal
+    from simulator.result import RunResult
     from simulator.scenario import Scenario
 
 SURVEY: dict[str, Any] = {
@@ -105,3 +108,15 @@ def text_of(story: dict[str, Any]) -> str:
 def scenario_of(story: dict[str, Any], **changes: Any) -> Scenario:
     """Read a story, with changes, as a scenario."""
     return read_scenario(text_of(changed(story, **changes)), "story.yaml")
+
+
+def played(
+    story: dict[str, Any], options: Options | None = None, **changes: Any
+) -> tuple[RunResult, Journal]:
+    """Play a story, with changes; give the result and the journal, which stays readable."""
+    journals: list[Journal] = []
+    scenario = scenario_of(story, **changes)
+    result = play_scenario(
+        scenario, options or Options(), then=lambda _result, journal: journals.append(journal)
+    )
+    return result, journals[0]

@@ -1,0 +1,25 @@
+"""Which port each server takes on real sockets, when the user wants to know beforehand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from contracts import load_contract
+from simulator.system_under_test import BRIDGE_HOST
+
+__all__ = ["ORDER", "ports_from"]
+
+ORDER: Final = ("bridge", "clevertap", "customerio", "mailjet", "mailmodo", "segment")
+"""The servers in the order of their ports."""
+
+
+def ports_from(first: int) -> dict[str, int]:
+    """Give each server its port, under every host name that it has.
+
+    Args:
+        first: The bridge's port; the fakes take the five that follow. 0 leaves the choice to the machine.
+    """
+    if first == 0:
+        return {}
+    hosts = {name: (BRIDGE_HOST,) if name == "bridge" else load_contract(name).hosts for name in ORDER}
+    return {host: first + index for index, name in enumerate(ORDER) for host in hosts[name]}
