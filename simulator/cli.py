@@ -25,6 +25,7 @@ __all__ = ["main"]
 _KEPT: Final = 0
 _BROKEN: Final = 1
 _BAD_INPUT: Final = 2
+_INTERRUPTED: Final = 130
 
 
 class _ExampleGroup(click.Group):
@@ -32,6 +33,14 @@ class _ExampleGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return ["run", "check", "list", "new", "serve", "contracts"]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C ends it as shells expect, at whatever moment it comes."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(_INTERRUPTED)
 
 
 def _version() -> str:
@@ -245,7 +254,7 @@ def serve(port: int, as_json: bool, as_env: bool, bridge: str, file: str | None)
     \b
     Example:
       journeylab serve
-      eval "$(journeylab serve --env &)"
+      journeylab serve --env > served.env &   # then, in any shell: . ./served.env
     """
     from simulator.serve import Printing, serve_forever  # noqa: PLC0415 - `--help` must not pay for it
 

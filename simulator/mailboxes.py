@@ -85,7 +85,6 @@ class Mailboxes:
         self._timers: set[asyncio.TimerHandle] = set()
         self._acts: set[asyncio.Task[None]] = set()
         self._is_closed = False
-        self.received: list[MailMessage] = []
         self.errors: list[BaseException] = []
 
     async def deliver(self, message: MailMessage) -> MailReply:
@@ -153,8 +152,6 @@ class Mailboxes:
             "html": message.html,
             "amp": message.amp,
         }
-        if self._everybody_exists:
-            self.received.append(message)
         return self._journal.step("receive mail", address, details=details, cause=message.cause)
 
     def _later(self, loop: asyncio.AbstractEventLoop, after_s: float, act: Any, *arguments: object) -> None:

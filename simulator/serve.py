@@ -6,6 +6,7 @@ import asyncio
 import json
 import shlex
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
@@ -87,11 +88,12 @@ def serve_forever(
         run(_serve(served, port=port, printing=printing, bridge=bridge), loop_factory=LiveLoop)
     except SimulatorError as error:
         fail(error)
-    except KeyboardInterrupt:
-        pass  # Ctrl-C is how it ends
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        pass  # a signal is how it ends; this one came while it was opening
 
 
 async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: str) -> None:
+    _end_on_signals()
     async with World(
         scenario,
         seed=scenario.seed,
@@ -102,17 +104,18 @@ async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: s
         _print(credentials(world), printing)
         if printing is Printing.ENV:
             _print_bridge_settings(world)
-        await _until_stopped()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
         if printing is Printing.TEXT:
             click.echo("\nstopping")
 
 
-async def _until_stopped() -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
+def _end_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM cancel the current task: from its first moment, for a script may be fast."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - called from a coroutine
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+        loop.add_signal_handler(number, task.cancel)
 
 
 def credentials(world: World) -> dict[str, dict[str, Any]]:

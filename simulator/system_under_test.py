@@ -15,6 +15,7 @@ import importlib
 import os
 import shlex
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -128,6 +129,16 @@ def _load_factory(module: str, name: str) -> Callable[..., _Application]:
     return made
 
 
+async def _start_or_stop(bridge: _Application) -> None:
+    """Start a bridge; one that is interrupted on the way, or fails, is stopped."""
+    try:
+        await bridge.start()
+    except BaseException:
+        with suppress(Exception):  # the reason why it did not start is the one to tell
+            await bridge.stop()
+        raise
+
+
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
     try:
@@ -164,7 +175,7 @@ class InProcessBridge:
         try:
             running = self.factory(settings, now=self.now, random=self.random)
             await network.serve(running.app, [BRIDGE_HOST])
-            await running.start()
+            await _start_or_stop(running)
         except SimulatorError:
             raise  # the network's own; it says what is wrong
         except Exception as error:  # whatever somebody else's bridge raises, it cannot be used

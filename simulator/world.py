@@ -101,12 +101,21 @@ class World:
         try:
             await self._open()
         except BaseException:
-            await self._stack.aclose()
+            await self._close()
             raise
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._stack.aclose()
+        await self._close()
+
+    async def _close(self) -> None:
+        """Close everything, even when Ctrl-C comes meanwhile: then it is raised when all is closed."""
+        closing = asyncio.get_running_loop().create_task(self._stack.aclose(), name="close the world")
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await closing
+            raise
 
     def now(self) -> datetime:
         """The world's instant: its start plus what its loop has seen pass, to the microsecond."""
@@ -177,9 +186,9 @@ class World:
         session = await self._stack.enter_async_context(aiohttp.ClientSession(headers={ACTOR_HEADER: "app"}))
         self._stack.push_async_callback(self.network.close)
         self._stack.callback(self.journal.close)
+        self._stack.push_async_callback(self.vendors.stop)  # Ctrl-C may come while they start
         await self.vendors.start(self.network)
         self.journal.masking = Masking(self.vendors.secrets())
-        self._stack.push_async_callback(self.vendors.stop)
         self._stack.push_async_callback(self.mailboxes.close)
         settings = self.vendors.bridge_settings(self.network)
         if self.bridge.needs_real_network:

@@ -219,7 +219,9 @@ class Fake(ABC):
             self.surroundings.observer.failed(error)
             return self.render_error(VendorError(500, "Internal Server Error"))
 
-    def _judge(self, call: Call, operation: Operation | None, response: web.Response) -> tuple[Violation, ...]:
+    def _judge(
+        self, call: Call, operation: Operation | None, response: web.Response
+    ) -> tuple[Violation, ...]:
         if operation is None:
             return (NO_CONTRACT(call.request.method, call.request.rel_url.raw_path),)
         asked = self.judge.request(

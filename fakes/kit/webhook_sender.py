@@ -104,7 +104,9 @@ class WebhookSender:
             await asyncio.sleep(wait_s)
             attempt += 1
 
-    async def _try(self, request: WebhookRequest, attempt: int, timeout_s: float) -> tuple[int | None, str, bytes, str]:
+    async def _try(
+        self, request: WebhookRequest, attempt: int, timeout_s: float
+    ) -> tuple[int | None, str, bytes, str]:
         fake = self._fake
         observer = fake.surroundings.observer
         cause = current_cause.get()

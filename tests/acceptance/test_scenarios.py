@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.command import ROOT, command
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 

@@ -31,7 +31,7 @@ def contract(**changes: Any) -> Contract:
 
 def matched(method: str, path: str, made: Contract | None = None) -> tuple[str, dict[str, str]] | None:
     match = (made or contract()).match(method, path)
-    return match and (match.operation.id, dict(match.parameters))
+    return (match.operation.id, dict(match.parameters)) if match else None
 
 
 def test_operations_come_before_webhooks_in_the_order_of_the_document() -> None:

@@ -98,6 +98,7 @@ def test_the_judge_agrees_with_the_explainer(name: str, data: st.DataObject) -> 
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(body=st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_whatever_makes_the_judge_fail(body: bytes) -> None:

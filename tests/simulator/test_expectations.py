@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,9 +10,11 @@ from fakes.kit.exchange import Fact
 from simulator.expectations import Witness, judge_expectations
 from simulator.journal import Journal
 from simulator.people import Person
-from simulator.result import ExpectationResult
 from tests.support.fakes import START
 from tests.support.stories import SURVEY, changed, scenario_of
+
+if TYPE_CHECKING:
+    from simulator.result import ExpectationResult
 
 ASHA, RAVI = "asha@example.com", "ravi@example.com"
 STORY = changed(
@@ -175,7 +177,11 @@ class TestTexts:
 
 class TestOtherRecords:
     def test_segments_users_are_found_by_id_or_by_address_and_by_source(self, story: Story) -> None:
-        common = {"event": "Email Opened", "source": "mailjet", "properties": {"email_id": "7"}}
+        common: dict[str, Any] = {
+            "event": "Email Opened",
+            "source": "mailjet",
+            "properties": {"email_id": "7"},
+        }
         story.tell("segment", "message_accepted", "u-asha", user_id="u-asha", **common)
         story.tell("segment", "message_accepted", RAVI, anonymous_id=RAVI, **common)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -86,7 +86,7 @@ class TestTriggers:
 
 
 class TestMailmodoActivity:
-    DETAILS: dict[str, Any] = {
+    DETAILS: ClassVar[dict[str, Any]] = {
         "campaign_trigger_source": "CleverTap",
         "campaign_name": "nps-march",
         "template_name": "NPS: Survey! $1",

@@ -33,6 +33,7 @@ def journey(*steps: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestPreparing:
+    @pytest.mark.slow
     def test_profiles_are_uploaded_in_batches_of_a_hundred(self) -> None:
         _result, journal = played(SURVEY, people__count=205, people__habits=None, expect=[])
 

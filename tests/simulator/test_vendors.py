@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes.clevertap import Did, DidNot
-from fakes.kit import Surroundings
 from simulator.vendors import SetupFailed, Vendors, mailmodo_campaign
 from tests.support.fakes import stage
 from tests.support.stories import RECEIPT, SURVEY, changed, scenario_of
 
 if TYPE_CHECKING:
+    from fakes.kit import Surroundings
     from tests.support.fakes import Stage
 
 EVERYTHING = changed(
@@ -39,7 +39,7 @@ async def test_only_vendors_that_take_part_are_made() -> None:
         vendors = vendors_on(on_stage, RECEIPT)
 
     assert list(vendors.all()) == ["mailjet", "segment"]
-    assert vendors.clevertap is vendors.mailmodo is vendors.customerio is None
+    assert [vendors.clevertap, vendors.mailmodo, vendors.customerio] == [None, None, None]
 
 
 async def test_accounts_are_filled_as_the_scenario_says() -> None:
@@ -93,7 +93,7 @@ async def test_webhooks_that_the_bridge_refuses_are_told() -> None:
     """CleverTap tries a webhook when it is saved; nobody listens at this address."""
     async with stage() as on_stage:
         vendors = await opened(on_stage, EVERYTHING)
-        with pytest.raises(SetupFailed, match="nobody.example"):
+        with pytest.raises(SetupFailed, match=r"nobody\.example"):
             await vendors.connect(
                 "https://nobody.example", session=on_stage.session, network=on_stage.network
             )

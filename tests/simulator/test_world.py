@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def world_of(scenario: Scenario, **settings: Any) -> World:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
-    return World(scenario, **({"seed": 1, "network": VirtualNetwork(loop)} | settings))
+    usual: dict[str, Any] = {"seed": 1, "network": VirtualNetwork(loop)}
+    return World(scenario, **(usual | settings))
 
 
 async def test_an_open_world_serves_vendors_and_bridge_under_their_real_names() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,3 +120,23 @@ def running(*arguments: str, cwd: Path = ROOT, **more: str) -> Iterator[Running]
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+def free_port() -> int:
+    """Find a port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_ports(count: int) -> int:
+    """Find so many free ports in a row; give the first."""
+    for first in range(20_000 + os.getpid() % 10_000, 60_000, count):
+        with ExitStack() as probes:
+            try:
+                for port in range(first, first + count):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no free ports in a row")
