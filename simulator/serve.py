@@ -151,7 +151,7 @@ def credentials(world: World) -> dict[str, dict[str, Any]]:
     if vendors.segment is not None:
         state = vendors.segment.state
         found["segment"] = {
-            "url": network.url(vendors.segment.hosts[0]),
+            "url": network.url(vendors.segment.host),
             "write_keys": {source.slug: source.write_key for source in state.sources},
         }
     found["bridge"] = {"url": world.bridge_url}

@@ -320,7 +320,7 @@ class App:
     ) -> None:
         fake = self._vendors.segment
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
-        url = f"{self._network.url(fake.hosts[0])}/v1/batch"
+        url = f"{self._network.url(fake.host)}/v1/batch"
         headers = {"Authorization": basic_auth(fake.state.source("web").write_key, "")}
         for batch in _batches(people, 100):
             at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -163,7 +163,7 @@ class Vendors:
             settings["customerio_signing_keys"] = [self.customerio.settings.webhook_signing_key]
         if self.segment is not None:
             settings |= {
-                "segment_url": network.url(self.segment.hosts[0]),
+                "segment_url": network.url(self.segment.host),
                 "segment_destination_api_key": _SECRETS["segment_destination_api_key"],
                 **{
                     f"segment_write_key_{name}": self.segment.state.source(name).write_key

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from fakes.kit.exchange import Exchange, current_cause
+from contracts import VENDORS
+from fakes.kit.exchange import ACTOR_HEADER, Exchange, current_cause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -113,6 +114,9 @@ class WebhookSender:
         exchange_id = observer.open_entry()
         started_at = fake.surroundings.now()
         headers = dict(request.headers())
+        receiver = request.receiver or fake.surroundings.receiver_of(request.url)
+        if receiver in VENDORS:
+            headers[ACTOR_HEADER] = fake.vendor  # or the other fake would take it for the bridge
         status: int | None = None
         error = ""
         answer = b""
@@ -143,7 +147,7 @@ class WebhookSender:
             Exchange(
                 id=exchange_id,
                 sender=fake.vendor,
-                receiver=request.receiver or fake.surroundings.receiver_of(request.url),
+                receiver=receiver,
                 contract=fake.vendor,
                 operation=request.webhook,
                 kind="webhook",

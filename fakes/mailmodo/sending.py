@@ -65,7 +65,12 @@ class Sending:
         campaign = self._campaign(call.path["campaignId"])
         if campaign.token != call.path["token"]:
             raise failure(NO_CAMPAIGN)
-        return self._trigger(campaign, read_body(call, trigger_failure))
+        body = read_body(call, trigger_failure)
+        if body.fields.get("is_test") is True:
+            # CleverTap saves a webhook only when its test call, which names nobody, is answered 200.
+            ref = draw_uuid(self._fake.surroundings.random)
+            return web.json_response({"success": True, "message": "Email scheduled successfully", "ref": ref})
+        return self._trigger(campaign, body)
 
     def _campaign(self, campaign_id: object) -> Campaign:
         campaign = self._state.campaigns.get(campaign_id) if isinstance(campaign_id, str) else None
