@@ -92,6 +92,29 @@ class Contract:
         """The document's title."""
         return str(self.document["info"]["title"])
 
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """What the short names in `x-source` stand for: `info.x-sources` of the document."""
+        legend: Mapping[str, str] = self.document["info"].get("x-sources", {})
+        return legend
+
+    def sources_in(self, text: str) -> dict[str, str]:
+        """Give those of the short names that a text uses, in its order, with what they stand for."""
+        found = [
+            (at.start(), name)
+            for name in self.sources
+            if (at := re.search(rf"(?<![\w-]){re.escape(name)}(?![\w*-])", text)) is not None
+        ]
+        return {name: self.sources[name] for _, name in sorted(found)}
+
+    def explain_source(self, text: str) -> str:
+        """Give an `x-source` with what its short names stand for.
+
+        Returns:
+            ``SNIP:sample_token; SNIP is CleverTap's own sample payloads``.
+        """
+        return "; ".join((text, *(f"{name} is {title}" for name, title in self.sources_in(text).items())))
+
     def operation(self, operation_id: str) -> Operation:
         """Find an operation or webhook by id.
 

@@ -39,7 +39,7 @@ class Violation:
         path: JSON path within that part, `$.d[0].ts`; `$` for the part itself.
         got: What was found, shortened.
         wanted: What the contract asks for.
-        source: Where the contract has it from, when it says so.
+        source: Where the contract has it from, when it says so, with what its short names stand for.
     """
 
     where: str
@@ -192,7 +192,7 @@ class Judge:
         schema = {"$ref": f"{self.contract.uri}#{_uri_fragment(pointer)}"}
         validator = Draft202012Validator(schema, registry=self._registry, format_checker=FormatChecker())
         try:
-            found = tuple(_violation(error, where) for error in _leaves(validator, value))
+            found = tuple(_violation(error, where, self.contract) for error in _leaves(validator, value))
         except RecursionError:
             return (Violation(where, "$", "values nested too deep to explain", f"what #{pointer} asks for"),)
         # The two libraries may differ on a format; the judge's no stands even if it cannot be explained.
@@ -205,9 +205,10 @@ def _leaves(validator: Draft202012Validator, value: object) -> list[ValidationEr
     return [error for error in errors if error is not None]
 
 
-def _violation(error: ValidationError, where: str) -> Violation:
+def _violation(error: ValidationError, where: str, contract: Contract) -> Violation:
     schema = error.schema if isinstance(error.schema, dict) else {}
-    return Violation(where, error.json_path, _got(error), _wanted(error), str(schema.get("x-source", "")))
+    source = contract.explain_source(str(schema.get("x-source", "")))
+    return Violation(where, error.json_path, _got(error), _wanted(error), source)
 
 
 def _got(error: ValidationError) -> str:

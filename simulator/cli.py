@@ -1,6 +1,7 @@
 """The command line: `journeylab` when installed, `python run_sim.py` from a checkout.
 
-Exit codes: 0 everything kept; 1 an expectation, a contract or the ledger broken; 2 bad input.
+Exit codes: 0 everything kept; 1 an expectation, a contract or the ledger broken; 2 bad input; 130 Ctrl-C; 141
+whoever read the output has stopped.
 """
 
 # ruff: noqa: D301 - click's mark for "do not wrap this paragraph" is the character, not its spelling
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
-from rich.console import Console
+from click.core import ParameterSource
+
+from simulator.output import PipeConsole, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +37,21 @@ class _ExampleGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return ["run", "check", "list", "new", "serve", "contracts"]
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments; `--help` prints already here."""
+        with speaking(_fail):
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; Ctrl-C ends it as shells expect, at whatever moment it comes."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            sys.exit(_INTERRUPTED)
+        """Run the command; Ctrl-C and a closed pipe end it as shells expect, at whatever moment they come."""
+        with speaking(_fail):
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                click.echo("interrupted", err=True)
+                sys.exit(_INTERRUPTED)
 
 
 def _version() -> str:
@@ -78,7 +89,7 @@ def _fail(message: object) -> None:
 def _load(files: Sequence[str], overrides: Sequence[str]) -> list[Scenario]:
     """Read every file; name everything that is wrong with any of them before anything runs."""
     from simulator.problems import ScenarioInvalid  # noqa: PLC0415 - `--help` must not pay for it
-    from simulator.scenario_reader import load_scenario  # noqa: PLC0415
+    from simulator.scenario_reader import load_scenario  # noqa: PLC0415 - `--help` must not pay for it
 
     pairs = []
     for override in overrides:
@@ -111,7 +122,7 @@ def _load(files: Sequence[str], overrides: Sequence[str]) -> list[Scenario]:
     "overrides",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Put a value into the scenario; repeatable.",
+    help="Put a value into the scenario, such as people.count=50 or journey[0].at=2h; repeatable.",
 )
 @click.option("--arm", type=click.Choice(["virtual", "paced", "live"]), default="virtual", show_default=True,
               help="virtual: in memory, no waiting. paced: real sockets, time jumps when nothing is under way. "
@@ -160,8 +171,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
     Exit code 0: all kept. 1: an expectation, a contract or the ledger is broken. 2: bad input.
     """
     from simulator.commands import RunCommand  # noqa: PLC0415 - `--help` must not pay for it
-    from simulator.run import Options  # noqa: PLC0415
+    from simulator.run import Options  # noqa: PLC0415 - `--help` must not pay for it
 
+    _check_arm(arm)
     counted = [*overrides, *([f"people.count={people}"] if people else [])]
     options = Options(seed=seed, arm=cast("Arm", arm), speed=speed, bridge=bridge, ledger=ledger, port=port)
     command = RunCommand(
@@ -171,6 +183,15 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter an option, as click passes th
         quiet=quiet,
     )
     sys.exit(_KEPT if command.run(_load(files, counted), fail=_fail) else _BROKEN)
+
+
+def _check_arm(arm: str) -> None:
+    """Refuse options that would do nothing on the chosen arm, rather than ignore them."""
+    context = click.get_current_context()
+    for option, arms in (("speed", ("live",)), ("port", ("paced", "live"))):
+        if context.get_parameter_source(option) is not ParameterSource.DEFAULT and arm not in arms:
+            wanted = " or ".join(f"--arm {name}" for name in arms)
+            _fail(f"--{option} means something only with {wanted}; this is --arm {arm}")
 
 
 @main.command()
@@ -212,7 +233,7 @@ def list_scenarios(folder: str | None) -> None:
         _fail(
             f"{folder or 'scenarios'}: no scenarios (*.yaml) here; `journeylab new story.yaml` writes one to start from"
         )
-    console = Console(soft_wrap=True, highlight=False)
+    console = PipeConsole(soft_wrap=True, highlight=False)
     for path in found:
         console.print(summarise_scenario(path))
 
@@ -220,22 +241,22 @@ def list_scenarios(folder: str | None) -> None:
 @main.command()
 @click.argument("file", type=click.Path(dir_okay=False))
 def new(file: str) -> None:
-    """Write a small scenario to start from.
+    """Write a small scenario to start from, and beside it the schema that editors complete it from.
 
     \b
     Example:
       journeylab new my_story.yaml && journeylab run my_story.yaml
     """
-    from simulator.commands import starter_scenario  # noqa: PLC0415 - `--help` must not pay for it
+    from simulator.commands import write_starter  # noqa: PLC0415 - `--help` must not pay for it
 
     path = Path(file)
     if path.exists():
         _fail(f"{file}: there is such a file already; give another name")
     try:
-        path.write_text(starter_scenario(), encoding="utf-8")
+        written = write_starter(path)
     except OSError as error:
-        _fail(f"{file}: cannot be written: {error.strerror}")
-    click.echo(f"wrote {file}; play it with: journeylab run {file}")
+        _fail(f"{error.filename or file}: cannot be written: {error.strerror}")
+    click.echo(f"wrote {' and '.join(map(str, written))}; play it with: journeylab run {file}")
 
 
 @main.command()

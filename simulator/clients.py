@@ -7,14 +7,17 @@
 * aiohttp's connector keeps idle connections for 15 s by the machine's clock. On a virtual loop they would be
   kept for ever, be looked at every 15 s for days, and then be used in the very moment in which the server
   gives them up. There it asks the loop.
+* Clients that read `HTTPS_PROXY` and its like from the environment would ask a proxy that does not exist in
+  memory. Meanwhile `no_proxy=*` tells them to go straight to where they are sent.
 
-Both are undone when the last virtual loop closes.
+All of it is undone when the last virtual loop closes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -43,6 +46,8 @@ def lead_back(loop: asyncio.AbstractEventLoop) -> None:
             _undo["names"] = _lead_names()
         if "idle" not in _undo:
             _undo["idle"] = _lead_idle_time()
+        if "proxies" not in _undo:
+            _undo["proxies"] = _lead_past_proxies()
 
 
 def release(loop: asyncio.AbstractEventLoop) -> None:
@@ -99,3 +104,16 @@ def _lead_idle_time() -> Callable[[], None]:
 
     _connector.monotonic = monotonic
     return functools.partial(setattr, _connector, "monotonic", original)
+
+
+def _lead_past_proxies() -> Callable[[], None]:
+    original = os.environ.get("no_proxy")
+
+    def undo() -> None:
+        if original is None:
+            os.environ.pop("no_proxy", None)
+        else:
+            os.environ["no_proxy"] = original
+
+    os.environ["no_proxy"] = "*"  # the lower-case name has precedence everywhere
+    return undo

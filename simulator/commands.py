@@ -10,26 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from rich.console import Console
 
 from simulator.errors import SimulatorError
+from simulator.output import PipeConsole
 from simulator.problems import ScenarioInvalid
 from simulator.reports import progress, render_summary, write_html, write_json_lines, write_junit
 from simulator.run import play_scenario
-from simulator.scenario_reader import load_scenario
+from simulator.scenario_reader import load_scenario, schema_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from rich.console import Console
 
     from simulator.journal import Journal
     from simulator.result import RunResult
     from simulator.run import Options
     from simulator.scenario import Scenario
 
-__all__ = ["ReportUnwritable", "RunCommand", "find_scenarios", "starter_scenario", "summarise_scenario"]
+__all__ = ["ReportUnwritable", "RunCommand", "find_scenarios", "summarise_scenario", "write_starter"]
 
 _STARTER: Final = """\
-# yaml-language-server: $schema=https://journeylab.invalid/scenario.schema.json
+# yaml-language-server: $schema=./scenario.schema.json
 # Proves: say here in one sentence what this story proves.
 scenario: My first story
 starts: 2026-03-02T09:00:00Z
@@ -78,7 +80,7 @@ class RunCommand:
     report: Path | None
     junit: Path | None
     quiet: bool
-    _console: Console = field(default_factory=lambda: Console(highlight=False))
+    _console: Console = field(default_factory=lambda: PipeConsole(highlight=False))
     _results: list[RunResult] = field(default_factory=list)
     _journals: list[Journal] = field(default_factory=list)
     _stems: Counter[str] = field(default_factory=Counter)
@@ -99,9 +101,16 @@ class RunCommand:
             fail(error)
         except KeyboardInterrupt:
             self._write_junit()
-            click.echo("interrupted; reports of what was finished are written", err=True)
+            click.echo(self._say_interrupted(), err=True)
             sys.exit(130)
         return all(result.is_kept for result in self._results)
+
+    def _say_interrupted(self) -> str:
+        if not self._results:
+            return "interrupted; nothing was finished"
+        if self.report is None and self.junit is None:
+            return "interrupted; what was finished is told above"
+        return "interrupted; reports of what was finished are written"
 
     def _play(self, scenario: Scenario) -> None:
         written: list[Path] = []
@@ -115,7 +124,7 @@ class RunCommand:
             else:
                 render_summary(result, journal, self._console, files=written)
 
-        with progress(Console(stderr=True), scenario.lasts_s) as advance:
+        with progress(PipeConsole(stderr=True), scenario.lasts_s) as advance:
             play_scenario(scenario, self.options, progress=advance, then=report)
 
     def _make_folders(self) -> None:
@@ -196,7 +205,21 @@ def summarise_scenario(path: Path) -> str:
     return f"{path}  {scenario.title} ({people}, {format_duration(scenario.lasts_s)})"
 
 
-def starter_scenario() -> str:
-    """Give the text of a small scenario that runs as it is; editors complete it from the schema beside it."""
-    schema = Path(__file__).parent.parent / "contracts" / "scenario.schema.json"
-    return _STARTER.replace("https://journeylab.invalid/scenario.schema.json", schema.as_posix())
+def write_starter(path: Path) -> list[Path]:
+    """Write a small scenario that runs as it is, and beside it the schema from which editors complete it.
+
+    The schema is named relative to the scenario, so that both can be committed and moved. One that is there
+    already stays as it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path.write_text(_STARTER, encoding="utf-8")
+    schema = path.parent / "scenario.schema.json"
+    if schema.exists():
+        return [path]
+    schema.write_text(schema_text(), encoding="utf-8")
+    return [path, schema]

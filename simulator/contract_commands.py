@@ -11,6 +11,8 @@ from contracts import Judge, load_contract, names
 from simulator.reports.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from contracts import Violation
 
 __all__ = ["check_payload", "list_contracts", "show_contract"]
@@ -50,7 +52,21 @@ def show_contract(vendor: str, operation_id: str | None) -> None:
         operation = contract.operation(operation_id)
         key = "paths" if operation.kind == "operation" else "webhooks"
         shown = {key: {operation.path: {operation.method.lower(): dict(operation.spec)}}}
+        used = contract.sources_in(" ".join(_sources(operation.spec)))
+        shown |= {"info": {"x-sources": used}} if used else {}
     click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=110), nl=False)
+
+
+def _sources(value: object) -> Iterator[str]:
+    """Give every `x-source` inside a part of a contract."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "x-source":
+                yield str(item)
+            yield from _sources(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _sources(item)
 
 
 def check_payload(

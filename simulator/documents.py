@@ -20,6 +20,12 @@ __all__ = ["Document", "DocumentUnreadable", "Position", "read_document"]
 Path = tuple[str | int, ...]
 _INTEGER: Final = re.compile(r"[-+]?\d+")
 _NUMBER: Final = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?")
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST: Final = 50
+_MOST_COPIES: Final = 20_000
+"""How many values aliases may add to a text."""
+
+_TOO_DEEP: Final = f"found lists and mappings more than {_DEEPEST} deep in each other"
 _WORDS: Final[Mapping[str, object]] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -82,10 +88,12 @@ def read_document(text: str, file: str) -> Document:
     """Read YAML text.
 
     Raises:
-        DocumentUnreadable: It is not well-formed, a key is used twice, or a key is not a word.
+        DocumentUnreadable: It is not well-formed, a key is used twice, a key is not a word, lists and mappings
+            stand in each other beyond reason, or aliases make endlessly or absurdly much of it.
     """
     try:
-        root = yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        _check_depth(text, file)
+        root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
@@ -93,21 +101,52 @@ def read_document(text: str, file: str) -> Document:
     except yaml.YAMLError as error:
         raise DocumentUnreadable(Position(file, 1, 1), str(error)) from None
     document = Document(file, None, {}, {}, _first_comment(text))
-    data = _Builder(document).build(root, ()) if root is not None else None
+    # Without aliases no text has more values than characters.
+    builder = _Builder(document, most_values=len(text) + _MOST_COPIES)
+    data = builder.build(root, ()) if root is not None else None
     return Document(file, data, document.values, document.keys, document.first_comment)
 
 
+def _check_depth(text: str, file: str) -> None:
+    """Refuse what lies too deep before it is composed: the loader calls itself, and may take the process along."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                mark = event.start_mark
+                position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file, 1, 1)
+                raise DocumentUnreadable(position, _TOO_DEEP)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
 class _Builder:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, most_values: int) -> None:
         self._document = document
+        self._most_values = most_values
+        self._around: set[int] = set()
 
     def build(self, node: yaml.Node, path: Path) -> Any:
-        self._document.values[path] = self._position(node)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
+        position = self._document.values[path] = self._position(node)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if id(node) in self._around:
+            raise DocumentUnreadable(
+                position, "found an alias inside of what it stands for; it would never end"
+            )
+        if len(self._document.values) > self._most_values:
+            position = self._document.values[path[:1]]
+            raise DocumentUnreadable(
+                position, "found aliases of aliases that make too much of so short a text"
+            )
+        self._around.add(id(node))
+        try:
+            if isinstance(node, yaml.MappingNode):
+                return self._mapping(node, path)
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        return _scalar(node)
+        finally:
+            self._around.discard(id(node))
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -7,6 +7,7 @@ SimulatorError
 ├── StepFailed           a vendor refuses what a step asks for (simulator.steps)
 ├── BridgeUnusable       what should be tested cannot be started or reached (simulator.system_under_test)
 ├── ReportUnwritable     a report cannot be written where it should go (simulator.commands)
+├── MessagesDropped      a campaign's text makes no message once it is filled in (simulator.world)
 ├── Deadlock             nothing is left to do but waiting for each other
 ├── NotVirtual           something real was asked of a loop on which nothing is real
 ├── HostTaken            a host name is served already

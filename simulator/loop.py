@@ -38,6 +38,7 @@ _Args = TypeVarTuple("_Args")
 
 _RESOLUTION_S = 1e-6
 _FEWEST_CANCELLED = 100
+_MOST_CLEAN_UPS = 10
 
 
 class _Timer(asyncio.TimerHandle):
@@ -190,7 +191,7 @@ class VirtualLoop(WiredLoop):
     def _process_events(self, event_list: list[Any]) -> None:
         """Take what a selector found: there is no selector."""
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(  # type: ignore[override]  # typeshed ties the types of function and arguments together
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """Call at once, in this thread, and give the outcome as a future."""
@@ -306,7 +307,18 @@ def run(
         try:
             return runner.run(main)
         finally:
+            _clean_up(runner)
+
+
+def _clean_up(runner: asyncio.Runner) -> None:
+    """Cancel what is left over; again when that stands still, for a clean-up may wait for ever itself."""
+    for _ in range(_MOST_CLEAN_UPS - 1):
+        try:
             runner.run(_cancel_leftovers())
+        except Deadlock:
+            continue
+        return
+    runner.run(_cancel_leftovers())
 
 
 async def _cancel_leftovers() -> None:

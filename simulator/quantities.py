@@ -37,6 +37,9 @@ _UNITS: Final[Mapping[str, float]] = {
 }
 _PART: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*,?")
 _SHARE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*(?:of\s+(\w+)\s*)?")
+_LONGEST_S: Final = 3653 * 86400
+"""Ten years: a story is about days, and nothing in it may run for ever."""
+
 _Z_95: Final = 1.6448536269514722
 """The 95th percentile of the standard normal distribution."""
 
@@ -86,11 +89,16 @@ class Moment:
     tolerance_s: float
 
 
+class _TooLong(ValueError):
+    def __init__(self) -> None:
+        super().__init__("a duration of at most ten years")
+
+
 def parse_duration(text: str) -> float:
     """Read `2 days`, `2 h 5 min`, `90 s`; give seconds.
 
     Raises:
-        ValueError: It is not a duration.
+        ValueError: It is not a duration, or none that a scenario can wait for.
     """
     total, position = 0.0, 0
     while position < len(text.rstrip()):
@@ -101,6 +109,8 @@ def parse_duration(text: str) -> float:
         position = part.end()
     if position == 0:
         raise ValueError("a duration such as `2 days`, `2 h 5 min` or `90 s`")
+    if total > _LONGEST_S:
+        raise _TooLong
     return total
 
 
@@ -123,6 +133,8 @@ def parse_delay(value: str | Mapping[str, str]) -> Delay:
             # `2 to 20 min`: the unit stands once, behind the second number.
             first = f"{first} {second.split()[-1]}"
         low_s = parse_duration(first)
+    except _TooLong:
+        raise
     except ValueError:
         raise ValueError(wanted) from None
     if low_s > high_s:
@@ -151,6 +163,8 @@ def parse_moment(text: str) -> Moment:
     at, _, tolerance = text.replace("+-", "±").replace("+/-", "±").partition("±")
     try:
         return Moment(parse_duration(at), parse_duration(tolerance) if tolerance.strip() else 60.0)
+    except _TooLong:
+        raise
     except ValueError:
         raise ValueError("a moment such as `2 days ± 1 min`") from None
 

@@ -83,7 +83,7 @@ def ledger_rules() -> str:
     """List the ledger's rules, and how far times may differ at each kind of account."""
     lines = ["| Rule | Key |", "| --- | --- |"]
     lines += [f"| {_escape(text)} | `{key}` |" for key, text in RULES.items()]
-    lines += ["", "| Account | Times may differ by |", "| --- | --- |"]
+    lines += ["", "| Account | Its times may be earlier by less than |", "| --- | --- |"]
     for account, tolerance_s in TOLERANCE_S.items():
         allowed = "any time: no time is carried" if tolerance_s == float("inf") else f"{tolerance_s:g} s"
         lines.append(f"| {account} | {allowed} |")

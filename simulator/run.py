@@ -173,9 +173,12 @@ def _balance(world: World) -> Balance:
     accounts = world.scenario.accounts
     context = LedgerContext(
         triggers={
-            campaign.name: campaign.calls for campaign in accounts.campaigns if campaign.via == "bridge"
+            campaign.name: campaign.calls
+            for campaign in accounts.campaigns
+            if campaign.channel == "webhook" and campaign.via == "bridge"
         },
         bridge=BRIDGE,
+        mailmodo_sources=("web",) if accounts.has_mailmodo_destination else (),
     )
     used = set(accounts.used)
     rules = [RULES[key] for key, vendors in _RULE_VENDORS.items() if used.issuperset(vendors)]

@@ -124,11 +124,9 @@ def _campaigns(
 ) -> tuple[CampaignSpec, ...]:
     at: Path = ("accounts", "clevertap", "campaigns")
     webhooks = [item["name"] for item in items if item["channel"] == "webhook"]
-    callable_campaigns = [campaign.name for campaign in triggered]
     collector.unique(at, [item["name"] for item in items])
     return tuple(
-        _campaign((*at, index), item, webhooks, callable_campaigns, collector)
-        for index, item in enumerate(items)
+        _campaign((*at, index), item, webhooks, triggered, collector) for index, item in enumerate(items)
     )
 
 
@@ -136,18 +134,12 @@ def _campaign(
     path: Path,
     item: Mapping[str, Any],
     webhooks: Sequence[str],
-    triggered: Sequence[str],
+    triggered: Sequence[TriggeredCampaignSpec],
     collector: ProblemCollector,
 ) -> CampaignSpec:
     calls = str(item.get("calls", "")).removeprefix("mailmodo/")
     if calls:
-        collector.known(
-            (*path, "calls"),
-            calls,
-            among=triggered,
-            what="a Mailmodo campaign",
-            add_under="accounts.mailmodo.campaigns",
-        )
+        _check_called((*path, "calls"), calls, triggered, collector)
     when = item.get("when")
     return CampaignSpec(
         name=item["name"],
@@ -158,6 +150,27 @@ def _campaign(
         text=item.get("text", ""),
         when=None if when is None else _when((*path, "when"), when, webhooks, collector),
     )
+
+
+def _check_called(
+    path: Path, name: str, triggered: Sequence[TriggeredCampaignSpec], collector: ProblemCollector
+) -> None:
+    """Find a call of what there is not, or of a campaign whose activities would never come back."""
+    collector.known(
+        path,
+        name,
+        among=[campaign.name for campaign in triggered],
+        what="a Mailmodo campaign",
+        add_under="accounts.mailmodo.campaigns",
+    )
+    for campaign in triggered:
+        if campaign.name == name and campaign.trigger_app != "CleverTap":
+            collector.note(
+                path,
+                f"CleverTap calls `{name}`, whose `trigger_app` is {campaign.trigger_app}: what people do with "
+                "the mail would never come back to CleverTap",
+                f"add `trigger_app: CleverTap` to `{name}` under `accounts.mailmodo.campaigns`",
+            )
 
 
 def _when(path: Path, data: Mapping[str, Any], webhooks: Sequence[str], collector: ProblemCollector) -> When:

@@ -5,7 +5,7 @@ Everything that is wrong is collected and raised at once, each with its place in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simulator.problem_collector import ProblemCollector
 from simulator.problems import ScenarioInvalid
@@ -14,11 +14,16 @@ from simulator.scenario_accounts import build_accounts
 from simulator.scenario_expectations import ExpectationBuilder
 from simulator.scenario_journey import JourneyBuilder
 from simulator.scenario_people import build_people
+from simulator.scenario_texts import check_texts
 
 if TYPE_CHECKING:
     from simulator.documents import Document
 
 __all__ = ["build_scenario"]
+
+_FIRST_YEAR: Final = 1971
+_LAST_YEAR: Final = 2199
+"""Vendors count seconds from 1970 on, and ten years more than this still have four digits."""
 
 
 def build_scenario(document: Document) -> Scenario:
@@ -45,6 +50,17 @@ def build_scenario(document: Document) -> Scenario:
         journey=journey.build(data["journey"]),
         expect=ExpectationBuilder(accounts, people, collector).build(data.get("expect") or ()),
     )
+    _check_length(scenario, collector)
+    check_texts(accounts, people, scenario.journey, collector)
     if collector.problems:
         raise ScenarioInvalid(collector.problems)
     return scenario
+
+
+def _check_length(scenario: Scenario, collector: ProblemCollector) -> None:
+    """Find a story that has no time, or goes beyond what instants and vendors' timestamps can say."""
+    if not scenario.lasts_s and not any(problem.path == "lasts" for problem in collector.problems):
+        collector.note(("lasts",), "found no time at all, wanted a duration such as `2 days`")
+    if not _FIRST_YEAR <= scenario.starts.year <= _LAST_YEAR:
+        problem = f"found the year {scenario.starts.year}, wanted one from {_FIRST_YEAR} to {_LAST_YEAR}"
+        collector.note(("starts",), problem)

@@ -7,10 +7,11 @@ know (a campaign that does not exist, a person nobody named, a time after the en
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
 
@@ -25,15 +26,21 @@ if TYPE_CHECKING:
 
     from simulator.scenario import Scenario
 
-__all__ = ["load_scenario", "read_scenario", "scenario_schema"]
+__all__ = ["load_scenario", "read_scenario", "scenario_schema", "schema_text"]
+
+_ITEM: Final = re.compile(r"\[(\d+)\]")
 
 
 @cache
 def scenario_schema() -> Mapping[str, Any]:
     """Give the JSON Schema of the scenario format."""
-    text = resources.files("contracts").joinpath("scenario.schema.json").read_text(encoding="utf-8")
-    schema: Mapping[str, Any] = json.loads(text)
+    schema: Mapping[str, Any] = json.loads(schema_text())
     return schema
+
+
+def schema_text() -> str:
+    """Give the text of that schema, as editors want it."""
+    return resources.files("contracts").joinpath("scenario.schema.json").read_text(encoding="utf-8")
 
 
 def load_scenario(path: str | Path, *, overrides: Sequence[tuple[str, str]] = ()) -> Scenario:
@@ -41,7 +48,8 @@ def load_scenario(path: str | Path, *, overrides: Sequence[tuple[str, str]] = ()
 
     Args:
         path: The file.
-        overrides: Dotted paths and the YAML text to put there, `("people.count", "50")`.
+        overrides: Dotted paths and the YAML text to put there, `("people.count", "50")`; items of a list are
+            counted from 0, `journey[0].at` or `journey.0.at`.
 
     Raises:
         ScenarioInvalid: The file cannot be read or played; every problem is named.
@@ -84,7 +92,7 @@ def _override(document: Document, path: str, value: str) -> None:
     """Put a value from the command line into the data; its position is the `--set` itself."""
     where = Position(f"--set {path}={value}", 1, 1)
     parsed = read_document(value, where.file).data
-    keys = path.split(".")
+    keys = _ITEM.sub(r".\1", path).split(".")
     target = document.data
     steps: list[str | int] = []
     for index, key in enumerate(keys):
@@ -99,8 +107,9 @@ def _override(document: Document, path: str, value: str) -> None:
             raise DocumentUnreadable(
                 where, f"`{'.'.join(keys[:index])}` is a {_kind(target)}; nothing can be set inside it"
             )
-        elif not is_last:
-            target.setdefault(step, {})
+        elif not is_last and step not in target:
+            target[step] = {}
+            document.values[tuple(steps)] = document.keys[tuple(steps)] = where
         if is_last:
             target[step] = parsed
             document.values[tuple(steps)] = document.keys[tuple(steps)] = where

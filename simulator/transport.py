@@ -309,7 +309,7 @@ class MemoryTransport(asyncio.Transport):
             if isinstance(protocol, asyncio.BufferedProtocol):
                 _fill(protocol, data)
             else:
-                protocol.data_received(data)  # type: ignore[union-attr]
+                protocol.data_received(data)  # type: ignore[union-attr]  # a stream's, or nothing would arrive here
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - asyncio's rule: a protocol that fails loses its connection
@@ -326,7 +326,7 @@ class MemoryTransport(asyncio.Transport):
             return
         self._end = _End.OPEN  # told once; a reset may still follow
         try:
-            keeps_open = self._protocol.eof_received()  # type: ignore[union-attr]
+            keeps_open = self._protocol.eof_received()  # type: ignore[union-attr]  # a stream's, as above
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - asyncio's rule: a protocol that fails loses its connection

@@ -83,7 +83,7 @@ class WiredLoop(asyncio.BaseEventLoop):
         target = await self._find(address[0], address[1])
         self._targets[sock] = (await self.wire.reach(target), target)
 
-    async def create_connection(  # type: ignore[override]
+    async def create_connection(  # type: ignore[override]  # asyncio's has overloads and options of real sockets
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         host: str | bytes | None = None,
@@ -122,7 +122,7 @@ class WiredLoop(asyncio.BaseEventLoop):
             server = await self.wire.reach(address)
         return await self.wire.connect(server, address, protocol_factory, own=own, tls=tls)
 
-    async def create_server(  # type: ignore[override]
+    async def create_server(  # type: ignore[override]  # as above
         self,
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         host: str | Sequence[str] | None = None,
@@ -156,7 +156,7 @@ class WiredLoop(asyncio.BaseEventLoop):
             await server.start_serving()
         return server
 
-    async def start_tls(  # type: ignore[override]
+    async def start_tls(  # type: ignore[override]  # only this loop's own transports come here
         self,
         transport: MemoryTransport,
         protocol: asyncio.BaseProtocol,

@@ -7,7 +7,8 @@ worlds never share anything.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections import Counter
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -18,7 +19,9 @@ from yarl import URL
 from contracts import Judge, Violation, load_contract
 from contracts.validation import NO_CONTRACT
 from fakes.kit import ACTOR_HEADER, Surroundings
+from simulator.errors import SimulatorError
 from simulator.journal import Journal
+from simulator.ledger_rules import BROKEN_TEXTS
 from simulator.loop import LiveLoop
 from simulator.mailboxes import Mailboxes, Phones
 from simulator.masking import Masking
@@ -28,7 +31,7 @@ from simulator.system_under_test import make_system_under_test
 from simulator.vendors import Vendors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from fakes.kit import Exchange
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from simulator.people import Person
     from simulator.scenario import Scenario
 
-__all__ = ["BRIDGE", "World"]
+__all__ = ["BRIDGE", "MessagesDropped", "World"]
 
 BRIDGE: Final = "bridge"
 """How the journal calls the system under test."""
@@ -48,6 +51,24 @@ _QUIET_S: Final = 1.5
 """On a real network, when nothing has been said for so long, nothing is under way any more."""
 
 _PROGRESS_S: Final = 3600.0
+
+
+class MessagesDropped(SimulatorError):
+    """A campaign's text makes no message once it is filled in for somebody.
+
+    Attributes:
+        campaign: Name of the CleverTap campaign.
+        count: How many people got nothing because of it.
+    """
+
+    def __init__(self, campaign: str, count: int) -> None:
+        people = "1 person" if count == 1 else f"{count} people"
+        super().__init__(
+            f"CleverTap campaign {campaign!r} sent nothing to {people}: its body is no JSON, or its URL no URL, "
+            "once it is filled in for them"
+        )
+        self.campaign = campaign
+        self.count = count
 
 
 class World:
@@ -99,7 +120,8 @@ class World:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._open()
+            with self._masked():
+                await self._open()
         except BaseException:
             await self._close()
             raise
@@ -138,6 +160,11 @@ class World:
         Args:
             progress: Told now and then how many seconds of the scenario have passed.
         """
+        with self._masked():
+            await self._play(progress)
+        self._tell_dropped()
+
+    async def _play(self, progress: Callable[[float], None]) -> None:
         assert self._app is not None  # noqa: S101 - a world is played only while it is open
         self._offset_s = asyncio.get_running_loop().time()
         await self._app.prepare()
@@ -150,6 +177,24 @@ class World:
         await self.mailboxes.close()
         await self._settle()
         progress(self.scenario.lasts_s)
+
+    @contextmanager
+    def _masked(self) -> Iterator[None]:
+        """Hide secrets in what the simulator says of its failures: URLs and answers may hold them."""
+        try:
+            yield
+        except SimulatorError as error:
+            error.args = tuple(self.journal.masking.value(list(error.args)))
+            raise
+
+    def _tell_dropped(self) -> None:
+        """Tell of messages that CleverTap could not send because of what the scenario wrote into them."""
+        dropped = Counter(
+            str(fact.details["campaign"])
+            for fact in self.journal.facts("clevertap", "message_dropped")
+            if fact.details["reason"] in BROKEN_TEXTS
+        )
+        self.journal.errors += [MessagesDropped(campaign, count) for campaign, count in dropped.items()]
 
     async def _settle(self) -> None:
         """Let what is under way arrive: for a fixed time, or on a real network until nothing is said any more."""
@@ -241,6 +286,12 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
+def _is_honest_refusal(exchange: Exchange) -> bool:
+    """Whether the receiver says when to come again; what is lost by it is the ledger's to find."""
+    has_date = any(name.lower() == "retry-after" for name in exchange.response_headers)
+    return exchange.status in (429, 503) and has_date
+
+
 class _BridgeJudge:
     """Judges webhooks to the bridge by the bridge's own contract, besides their sender's.
 
@@ -266,7 +317,7 @@ class _BridgeJudge:
             body=exchange.request_body,
         )
         if not self._judges_answers:
-            if exchange.status < 300:
+            if exchange.status < 300 or _is_honest_refusal(exchange):
                 return asked
             wanted = "a 2xx, or the vendor sends it again and again"
             return (*asked, Violation("response.status", "$", str(exchange.status), wanted))

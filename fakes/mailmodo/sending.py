@@ -115,7 +115,7 @@ class Sending:
             self._fake.tell(
                 "contact_stored", email, list_name=name, data=data, is_new=is_new, via="triggerCampaign"
             )
-        self._fake.tell("campaign_triggered", email, **_details(send))
+        self._fake.tell("campaign_triggered", email, **_details(send), data=data)
         self._fake.spawn(self._send(send), name=f"send {send.ref}")
         answer = {"success": True, "message": "Email scheduled successfully", "ref": send.ref}
         if contact_list is not None:

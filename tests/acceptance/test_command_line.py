@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simulator.cli import main
-from tests.support.command import ROOT, command, free_port, free_ports, running
+from tests.support.command import ROOT, command, environment, free_port, free_ports, running
 from tests.support.stories import RECEIPT, changed, text_of
 
 SURVEY = "scenarios/survey_follow_up.yaml"
@@ -317,12 +320,15 @@ class TestOthers:
         made = command("new", "story.yaml", cwd=tmp_path)
         ended = command("run", "story.yaml", "--no-report", cwd=tmp_path)
 
-        assert (made.code, made.out) == (0, "wrote story.yaml; play it with: journeylab run story.yaml\n")
-        assert ended.code == 0, ended.out + ended.err
-        schema = (
-            (tmp_path / "story.yaml").read_text(encoding="utf-8").splitlines()[0].partition("$schema=")[2]
+        assert made.code == 0
+        assert made.out == (
+            "wrote story.yaml and scenario.schema.json; play it with: journeylab run story.yaml\n"
         )
-        assert json.loads(Path(schema).read_text(encoding="utf-8"))["title"] == "Journeylab scenario"
+        assert ended.code == 0, ended.out + ended.err
+        first = (tmp_path / "story.yaml").read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=./scenario.schema.json"
+        schema = json.loads((tmp_path / "scenario.schema.json").read_text(encoding="utf-8"))
+        assert schema["title"] == "Journeylab scenario"
 
     def test_new_never_overwrites(self, story: str) -> None:
         result = invoke("new", story)
@@ -335,6 +341,77 @@ class TestOthers:
 
         assert result.exit_code == 2
         assert "cannot be written" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--speed", "10"), "--speed means something only with --arm live; this is --arm virtual"),
+        (("--speed", "1", "--arm", "paced"), "--speed means something only with --arm live"),
+        (("--port", "9000"), "--port means something only with --arm paced or --arm live"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_exit_code_2(
+    arguments: tuple[str, ...], message: str, story: str
+) -> None:
+    result = invoke("run", story, "--no-report", *arguments)
+
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_an_item_of_a_list_is_set_in_brackets(story: str) -> None:
+    result = invoke("run", story, "--no-report", "--set", "expect[0].has=Email Read")
+
+    assert result.exit_code == 1
+    assert "Email Read" in result.output
+
+
+@pytest.mark.slow
+class TestOutput:
+    EACH = pytest.mark.parametrize(
+        "words", [("--help",), ("list",), ("check", SURVEY), ("contracts", "show", "segment")], ids=" ".join
+    )
+
+    @staticmethod
+    def run(words: tuple[str, ...], out: int, **more: str) -> tuple[int, str]:
+        ended = subprocess.run(
+            [sys.executable, str(ROOT / "run_sim.py"), *words],
+            env=environment(**more), stdout=out, stderr=subprocess.PIPE, text=True, timeout=60, check=False, cwd=ROOT,
+        )  # fmt: skip
+        return ended.returncode, ended.stderr
+
+    @EACH
+    def test_a_full_disk_is_exit_code_2(self, words: tuple[str, ...]) -> None:
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            code, told = self.run(words, full.fileno())
+
+        assert (code, told) == (2, "error: output cannot be written: No space left on device\n")
+
+    @EACH
+    def test_a_reader_who_has_left_is_no_failure_of_the_story(self, words: tuple[str, ...]) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            assert self.run(words, writing) == (141, "")
+        finally:
+            os.close(writing)
+
+    def test_a_run_ends_like_any_command_when_its_reader_leaves(self, story: str) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            assert self.run(("run", story, "--no-report"), writing) == (141, "")
+        finally:
+            os.close(writing)
+
+    def test_an_encoding_of_few_characters_gets_ascii(self, story: str, tmp_path: Path) -> None:
+        with (tmp_path / "out").open("w+", encoding="ascii") as out:
+            code, told = self.run(("run", story, "--no-report"), out.fileno(), PYTHONIOENCODING="ascii")
+            text = (tmp_path / "out").read_text(encoding="ascii")
+
+        assert (code, told) == (0, "")
+        assert "Mailjet event -> Segment event" in text
 
 
 class TestContracts:

@@ -52,6 +52,79 @@ MISTAKES = {
         "{{ people.count }}",
         "an expression must stand in quotes",
     ),
+    "Liquid in a body that cannot be read": (
+        '"{{ Profile.Email }}"',
+        '"{% if %}"',
+        (
+            "12:74: accounts.clevertap.campaigns[0].body.email: found `{% if %}`, which is no Liquid that can be read: "
+            "missing expression; CleverTap would drop every message of the campaign"
+        ),
+    ),
+    "Liquid in a body that does not close": (
+        '"{{ Profile.Email }}"',
+        '"{{ Profile.Email /"',
+        "12:74: accounts.clevertap.campaigns[0].body.email: found `{{ Profile.Email /`, which is no Liquid",
+    ),
+    "Liquid in a text that cannot be read": (
+        "text: Hi,",
+        'text: "Hi {{ Profile.Name",',
+        "13:43: accounts.clevertap.campaigns[1].text: found `Hi {{ Profile.Name`, which is no Liquid",
+    ),
+    "a misspelt filter": (
+        "{{ Profile.Email }}",
+        "{{ Profile.Email | downcas }}",
+        "found the filter `downcas`, which Liquid does not have; did you mean `downcase`?",
+    ),
+    "a misspelt property in a body": (
+        "{{ Profile.Email }}",
+        "{{ Profile.Emial }}",
+        (
+            "12:74: accounts.clevertap.campaigns[0].body.email: found `Profile.Emial`, which no profile has; "
+            "did you mean `Email`?"
+        ),
+    ),
+    "a misspelt subject of Liquid": (
+        "{{ Profile.Email }}",
+        "{{ Profil.Email }}",
+        "found `Profil`, which CleverTap's Liquid does not know; did you mean `Profile`?",
+    ),
+    "a misspelt variable in a subject": (
+        "subject: Hello,",
+        'subject: "Hello ${frist_name}",',
+        (
+            "9:45: accounts.mailmodo.campaigns[0].subject: found `${frist_name}`, for which its data has no value; "
+            "did you mean `first_name`?"
+        ),
+    ),
+    "a trigger app that sends activities elsewhere": (
+        ", trigger_app: CleverTap",
+        "",
+        (
+            "12:46: accounts.clevertap.campaigns[0].calls: CleverTap calls `nps`, whose `trigger_app` is Rest API: "
+            "what people do with the mail would never come back to CleverTap; add `trigger_app: CleverTap` to `nps`"
+        ),
+    ),
+    "no time at all": ("lasts: 2 days", "lasts: 0 s", "3:8: lasts: found no time at all, wanted a duration"),
+    "more time than anybody waits": (
+        "lasts: 2 days",
+        "lasts: 1000000 weeks",
+        "3:8: lasts: found `1000000 weeks`, wanted a duration of at most ten years",
+    ),
+    "a delay that nobody waits for": (
+        "opens: after 2 h",
+        "opens: after 600 weeks",
+        "found `after 600 weeks`, wanted a duration of at most ten years",
+    ),
+    "a year that no vendor's timestamps have": (
+        "starts: 2026-03-02T09:00:00Z",
+        "starts: 9999-12-31T09:00:00Z",
+        "2:9: starts: found the year 9999, wanted one from 1971 to 2199",
+    ),
+    "an alias inside of itself": (
+        "{name: Asha, email",
+        "&asha {name: Asha, properties: *asha, email",
+        "found an alias inside of what it stands for",
+    ),
     "a misspelt word": (
         "accounts:",
         "acounts:",
@@ -232,6 +305,16 @@ def test_an_empty_file_is_said_so(tmp_path: Path) -> None:
     ("override", "message"),
     [
         ("people.count", "wanted KEY=VALUE"),
+        ("lasts=1000000weeks", "wanted a duration of at most ten years"),
+        (
+            "journey[0].at=3 days",
+            "--set journey[0].at=3 days:1:1: journey[0].at: found `3 days`, which is after",
+        ),
+        (
+            "people.habits.opne.share=3 %",
+            "--set people.habits.opne.share=3 %:1:1: people.habits.opne: is not a word",
+        ),
+        ("journey[9].at=3 h", "wanted a number below 1 for an item of a list"),
         ("people.cuont=3", "did you mean `count`?"),
         ("people.count=many", "found `many`, wanted how many people"),
         ("scenario.title=3", "nothing can be set inside it"),

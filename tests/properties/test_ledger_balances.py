@@ -65,7 +65,7 @@ def findings(dues: list[Due], effects: list[Effect]) -> list[Finding]:
     return list(balance(dues, effects, tolerance_s=TOLERANCE_S).result.findings)
 
 
-@given(days(), st.randoms(use_true_random=False), st.integers(-999, 999))
+@given(days(), st.randoms(use_true_random=False), st.integers(-999, 0))
 def test_a_perfect_bridge_balances_in_whatever_order_it_delivers(
     dues: list[Due], random: object, off: int
 ) -> None:

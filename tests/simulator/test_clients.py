@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import Any
 
 import anyio
+import httpx
 import pytest
-from aiohttp import TCPConnector, connector
+from aiohttp import TCPConnector, connector, web
 from aiohttp.resolver import ThreadedResolver
 from anyio.streams.stapled import StapledObjectStream
 from anyio.streams.tls import TLSStream
 
 from simulator.loop import VirtualLoop, run
+from simulator.network import VirtualNetwork
 
 
 async def connect_with_tls() -> str:
@@ -76,3 +79,30 @@ def test_resolver_that_would_ask_real_name_servers_is_passed_by(monkeypatch: pyt
     assert isinstance(asyncio.run(resolver()), ResolverOfRealNames)
     bystander.close()
     assert vars(connector)["DefaultResolver"] is ResolverOfRealNames
+
+
+@pytest.mark.parametrize("before", [None, "example.com"])
+def test_proxies_of_the_shell_are_passed_by(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy is a server of the real network, and in memory there is none."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    if before is not None:
+        monkeypatch.setenv("no_proxy", before)
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="straight")
+
+    async def ask() -> str:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        app = web.Application()
+        app.router.add_get("/", answer)
+        network = VirtualNetwork(loop)
+        await network.serve(app, ["api.test"])
+        async with httpx.AsyncClient() as client:
+            text = (await client.get("https://api.test/")).text
+        await network.close()
+        return text
+
+    assert run(ask()) == "straight"
+    assert os.environ.get("no_proxy") == before

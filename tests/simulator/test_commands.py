@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator import commands
-from simulator.commands import RunCommand, find_scenarios, starter_scenario, summarise_scenario
+from simulator.commands import RunCommand, find_scenarios, summarise_scenario, write_starter
 from simulator.run import Options, play_scenario
-from simulator.scenario_reader import read_scenario
+from simulator.scenario_reader import load_scenario
 from tests.support.stories import RECEIPT, scenario_of, text_of
 
 if TYPE_CHECKING:
@@ -60,11 +60,42 @@ def test_a_scenario_is_summarised_in_one_line(tmp_path: Path) -> None:
     assert summarise_scenario(path) == f"{path}  A receipt (2 people, 1 d)"
 
 
-def test_the_starter_is_kept_as_it_is() -> None:
-    scenario = read_scenario(starter_scenario(), "starter.yaml")
+def test_the_starter_is_kept_as_it_is(tmp_path: Path) -> None:
+    write_starter(tmp_path / "starter.yaml")
+    scenario = load_scenario(tmp_path / "starter.yaml")
 
     assert play_scenario(scenario, Options()).is_kept
     assert scenario.proves.startswith("Proves: ")
+
+
+def test_a_schema_that_is_there_already_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "scenario.schema.json").write_text("{}", encoding="utf-8")
+
+    assert write_starter(tmp_path / "story.yaml") == [tmp_path / "story.yaml"]
+    assert (tmp_path / "scenario.schema.json").read_text(encoding="utf-8") == "{}"
+
+
+@pytest.mark.parametrize(
+    ("finished", "told"),
+    [(0, "interrupted; nothing was finished\n"), (1, "interrupted; what was finished is told above\n")],
+)
+def test_an_interruption_tells_no_more_than_there_is(
+    finished: int, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plays: list[int] = []
+
+    def some(*arguments: object, **settings: object) -> object:
+        plays.append(1)
+        if len(plays) > finished:
+            raise KeyboardInterrupt
+        return play_scenario(*arguments, **settings)  # type: ignore[arg-type]  # handed on as they came
+
+    monkeypatch.setattr(commands, "play_scenario", some)
+
+    with pytest.raises(SystemExit):
+        command().run([scenario_of(RECEIPT)] * 2, fail=fail)
+
+    assert capsys.readouterr().err.endswith(told)
 
 
 def test_an_interruption_writes_what_was_finished(

@@ -14,13 +14,15 @@ def test_an_operation_is_shown_as_yaml_that_reads_back(capsys: pytest.CaptureFix
 
     shown = yaml.safe_load(capsys.readouterr().out)
     operation = load_contract("mailmodo").operation("addEvent")
-    assert shown == {"paths": {operation.path: {"post": operation.spec}}}
+    assert shown["paths"] == {operation.path: {"post": operation.spec}}
+    assert list(shown["info"]["x-sources"]) == ["OA-event"]
+    assert shown["info"]["x-sources"]["OA-event"].startswith("Mailmodo's OpenAPI file on custom events")
 
 
 def test_a_webhook_is_shown_among_webhooks(capsys: pytest.CaptureFixture[str]) -> None:
     show_contract("mailmodo", "activity")
 
-    assert list(yaml.safe_load(capsys.readouterr().out)) == ["webhooks"]
+    assert list(yaml.safe_load(capsys.readouterr().out)) == ["webhooks", "info"]
 
 
 @pytest.mark.parametrize("vendor", ["bridge", "clevertap", "customerio", "mailjet", "mailmodo", "segment"])

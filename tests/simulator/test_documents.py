@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from simulator.documents import DocumentUnreadable, Position, read_document
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefgh")
+)
+"""Eight lines that stand for forty million values."""
 
 
 def data(text: str) -> object:
@@ -48,6 +55,10 @@ def test_an_empty_value_is_nothing() -> None:
     assert data("key:") == {"key": None}
     assert data("") is None
     assert data("# only a comment\n") is None
+
+
+def test_an_alias_stands_for_what_it_names() -> None:
+    assert data("a: &a {x: 1}\nb: [*a, *a]") == {"a": {"x": 1}, "b": [{"x": 1}, {"x": 1}]}
 
 
 def test_lists_and_mappings_nest() -> None:
@@ -96,6 +107,11 @@ def test_the_first_comment_is_kept_without_editor_lines() -> None:
         ("a: b: c", 1, 5, "not well-formed YAML"),
         ("a: 1\n---\nb: 2", 2, 1, "not well-formed YAML"),
         ("a: \x00", 1, 1, "story.yaml"),
+        ("a: &a [*a]", 1, 4, "an alias inside of what it stands for"),
+        ("a: &a {b: {c: *a}}", 1, 4, "an alias inside of what it stands for"),
+        ("a: " + "[" * 60 + "]" * 60, 1, 53, "more than 50 deep"),
+        ("a: " + "[" * 100_000 + "]" * 100_000, 1, 53, "more than 50 deep"),
+        (BOMB, 5, 4, "aliases of aliases"),
     ],
 )
 def test_what_cannot_be_read_is_pointed_at(text: str, line: int, column: int, problem: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from simulator.diagnosis import ANYTHING, Diagnosis, Times
 from simulator.ledger import Due, Effect, balance
 from simulator.result import FindingKind
 from tests.support.fakes import START
@@ -73,18 +74,20 @@ def test_nothing_balances_with_nothing() -> None:
 @pytest.mark.parametrize(
     ("account", "off_s", "kinds"),
     [
-        ("clevertap", 0.9, []),
-        ("clevertap", -1.0, []),
-        ("clevertap", 1.1, [FindingKind.LATE]),
-        ("segment/mailjet", 0.001, []),
-        ("segment/mailjet", 0.002, [FindingKind.LATE]),
+        ("clevertap", -0.999, []),
+        ("clevertap", -1.0, [FindingKind.EARLY]),
+        ("clevertap", 0.001, [FindingKind.LATE]),
+        ("segment/mailjet", -0.000_9, []),
+        ("segment/mailjet", -0.001, [FindingKind.EARLY]),
+        ("segment/mailjet", 0.000_1, [FindingKind.LATE]),
         ("mailmodo campaign", 86_400, []),
+        ("mailmodo campaign", -86_400, []),
         ("elsewhere", 0, []),
         ("elsewhere", 0.000_001, [FindingKind.LATE]),
         ("clevertap", -7200, [FindingKind.EARLY]),
     ],
 )
-def test_times_may_differ_as_far_as_the_account_keeps_them(
+def test_an_effect_may_be_earlier_by_what_its_account_cuts_off_and_never_later(
     account: str, off_s: float, kinds: list[FindingKind]
 ) -> None:
     carried = effect(account=account, at=at(60 + off_s))
@@ -110,7 +113,7 @@ def test_times_may_differ_as_far_as_the_account_keeps_them(
         ([due(values={"score": 9})], [effect(values={"score": 8})], FindingKind.ALTERED, ASHA,
          "'MM Email Opened' at clevertap arrived with score 8 instead of 9"),
         ([due(values={"score": 9})], [effect()], FindingKind.ALTERED, ASHA,
-         "'MM Email Opened' at clevertap arrived with score None instead of 9"),
+         "'MM Email Opened' at clevertap arrived with no score, wanted 9"),
         ([due(known_at=at(90))], [effect()], FindingKind.PREMATURE, ASHA,
          "'MM Email Opened' at clevertap was there 29 s before its cause"),
     ],
@@ -132,8 +135,119 @@ def test_a_difference_is_shown_with_its_evidence_and_does_not_count_as_met() -> 
     assert [(rule.expected, rule.met) for rule in result.rules] == [(2, 0)]
 
 
-def test_properties_beyond_what_is_due_are_welcome() -> None:
+def test_properties_beyond_what_is_due_are_welcome_where_no_document_lists_them_all() -> None:
     assert found([due(values={"score": 9})], [effect(values={"score": 9, "extra": 1})]) == []
+
+
+def test_properties_beyond_what_the_documents_list_are_altered() -> None:
+    ((kind, _who, text),) = found(
+        [due(values={"score": 9}, is_closed=True)], [effect(values={"score": 9, "extra": 1, "none": None})]
+    )
+
+    assert (kind, text) == (
+        FindingKind.ALTERED,
+        "'MM Email Opened' at clevertap arrived with extra 1, which belongs to no such event",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, []),
+        ({"list_id": 7}, []),
+        ({"list_id": "7"}, []),
+        ({"list_id": None}, []),
+        ({"note": "whatever"}, []),
+        ({"list_id": 8}, ["'MM Email Opened' at clevertap arrived with list_id 8 instead of 7"]),
+    ],
+)
+def test_a_property_that_may_be_there_must_be_right_when_it_is(
+    values: dict[str, Any], words: list[str]
+) -> None:
+    wanted = due(also={"list_id": 7, "note": ANYTHING}, is_closed=True)
+
+    assert [text for _kind, _who, text in found([wanted], [effect(values=values)])] == words
+
+
+def test_true_is_not_one() -> None:
+    assert len(found([due(values={"is_hard": True})], [effect(values={"is_hard": 1})])) == 1
+
+
+class TestManyAtOnce:
+    """What is wrong with everybody in the same way is said of everybody in the same way."""
+
+    PEOPLE = tuple(f"p{number}@example.com" for number in range(400))
+
+    def dues(self) -> list[Due]:
+        return [
+            due(who, seconds=60 + number * 0.9, values={"campaign": "nps"})
+            for number, who in enumerate(self.PEOPLE)
+        ]
+
+    @pytest.mark.parametrize(("off_s", "kind"), [(2, FindingKind.LATE), (-3600, FindingKind.EARLY)])
+    def test_a_uniform_shift_is_only_ever_a_shift(self, off_s: float, kind: FindingKind) -> None:
+        carried = [
+            effect(who, seconds=int(60 + number * 0.9) + off_s, values={"campaign": "nps"})
+            for number, who in enumerate(self.PEOPLE)
+        ]
+
+        assert {(one, who) for one, who, _text in found(self.dues(), carried)} == {
+            (kind, who) for who in self.PEOPLE
+        }
+
+    def test_several_events_of_one_person_are_shifted_alike(self) -> None:
+        dues = [due(seconds=seconds) for seconds in (0, 10, 20)]
+
+        texts = [text for *_, text in found(dues, [effect(seconds=seconds) for seconds in (9, 19, 29)])]
+
+        assert len(texts) == 3
+        assert all(text.endswith("carries a time that is 9 s late") for text in texts)
+
+    def test_people_who_swapped_events_are_misrouted_although_each_has_one_at_another_time(self) -> None:
+        dues = [due(ASHA, values={"score": 1}), due(RAVI, seconds=900, values={"score": 2})]
+        effects = [effect(RAVI, values={"score": 1}), effect(ASHA, seconds=900, values={"score": 2})]
+
+        assert sorted(found(dues, effects)) == [
+            (FindingKind.MISROUTED, ASHA, f"'MM Email Opened' at clevertap went to {RAVI} instead of {ASHA}"),
+            (FindingKind.MISROUTED, RAVI, f"'MM Email Opened' at clevertap went to {ASHA} instead of {RAVI}"),
+        ]
+
+    def test_a_mail_to_the_wrong_person_does_not_take_the_place_of_their_own(self) -> None:
+        dues = [due(who, "nps", account="mailmodo campaign", values={"id": who}) for who in (ASHA, RAVI)]
+        effects = [
+            effect(RAVI, "nps", account="mailmodo campaign", values={"id": who}) for who in (ASHA, RAVI)
+        ]
+
+        assert [(kind, who) for kind, who, _text in found(dues, effects)] == [(FindingKind.MISROUTED, ASHA)]
+
+    def test_what_differs_besides_is_said_too(self) -> None:
+        wanted = due(values={"score": 9}, known_at=at(90))
+
+        assert found([wanted], [effect(values={})])[0][2] == (
+            "'MM Email Opened' at clevertap was there 29 s before its cause, with no score, wanted 9"
+        )
+        assert found([wanted], [effect(seconds=120, values={})])[0][2] == (
+            "'MM Email Opened' at clevertap carries a time that is 1 min late, with no score, wanted 9"
+        )
+
+    def test_a_bridge_that_is_wrong_about_everybody_costs_no_more_than_one_that_is_right(self) -> None:
+        """Counts comparisons rather than seconds: the work grows with the number of events, not its square."""
+
+        def compared(count: int) -> int:
+            dues = [due(f"p{number}@example.com", seconds=number * 3) for number in range(count)]
+            wrong = [effect("nobody@example.com", seconds=number * 3 + 3600) for number in range(count)]
+            asked = 0
+
+            class Counting(Times):
+                def fit(self, due: Due, effect: Effect) -> bool:
+                    nonlocal asked
+                    asked += 1
+                    return super().fit(due, effect)
+
+            Diagnosis(Counting(TOLERANCE_S), []).settle(dues, wrong)
+            return asked
+
+        assert compared(800) <= 2.5 * max(compared(400), 1)
 
 
 def test_of_two_engagements_in_one_second_the_one_with_the_same_values_is_meant() -> None:

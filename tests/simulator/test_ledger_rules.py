@@ -65,9 +65,17 @@ def shape(items: list[Due] | list[Effect]) -> list[tuple[str, str, str]]:
 
 
 class TestTriggers:
-    def test_a_webhook_that_was_taken_is_due_as_one_mail(self, book: Book) -> None:
+    @pytest.fixture(autouse=True)
+    def qualified(self, book: Book) -> None:
         book.tell("clevertap", "profile_stored", object_id="_o1")
-        book.tell("clevertap", "webhook_sent", campaign="ask")
+        book.tell("clevertap", "campaign_qualified", campaign="ask")
+
+    @pytest.mark.parametrize("outcome", [None, "webhook_sent", "webhook_failed"])
+    def test_whoever_qualifies_is_due_one_mail_whatever_the_bridge_answers(
+        self, book: Book, outcome: str | None
+    ) -> None:
+        if outcome:
+            book.tell("clevertap", outcome, campaign="ask")
 
         (due,) = book.dues()
 
@@ -76,13 +84,38 @@ class TestTriggers:
         )  # fmt: skip
         assert due.values == {"clevertap_id": "_o1"}
 
+    @pytest.mark.parametrize("outcome", ["webhook_sent", "webhook_failed"])
+    def test_the_request_says_what_was_asked_for(self, book: Book, outcome: str) -> None:
+        body = b'{"email": "Second@Example.com", "clevertap_id": "_o2", "data": {"city": "Pune", "deep": {}}}'
+        cause = book.call("clevertap", "bridge", kind="webhook", request_body=body)
+        book.tell("clevertap", outcome, campaign="ask", cause=cause)
+
+        (due,) = book.dues()
+
+        assert (due.subject, due.cause) == ("second@example.com", cause)
+        assert due.values == {"clevertap_id": "_o2", "data.city": "Pune"}
+
     @pytest.mark.parametrize(
-        ("kind", "campaign"), [("webhook_sent", "other"), ("webhook_failed", "ask"), ("sms_sent", "ask")]
+        ("reason", "count"),
+        [
+            ("LiquidLogicAborted", 0),
+            ("Unsubscribed", 0),
+            ("Invalid JSON body", 1),
+            ("Invalid Webhook URL", 1),
+        ],
     )
+    def test_what_clevertap_keeps_back_is_due_only_where_the_text_is_to_blame(
+        self, book: Book, reason: str, count: int
+    ) -> None:
+        book.tell("clevertap", "message_dropped", campaign="ask", reason=reason)
+
+        assert len(book.dues()) == count
+
+    @pytest.mark.parametrize(("kind", "campaign"), [("campaign_qualified", "other"), ("sms_sent", "ask")])
     def test_nothing_else_is(self, book: Book, kind: str, campaign: str) -> None:
         book.tell("clevertap", kind, campaign=campaign)
 
-        assert book.dues() == []
+        assert len(book.dues()) == 1
 
 
 class TestMailmodoActivity:
@@ -111,7 +144,7 @@ class TestMailmodoActivity:
         (due,) = book.dues()
 
         assert shape([due]) == [("clevertap", name, ASHA)]
-        assert due.values == {"campaign_name": "nps-march"}
+        assert due.values == {"campaign_name": "nps-march", "template_name": "NPS: Survey! $1"}
         assert due.at == START + timedelta(seconds=60)
 
     def test_an_answer_is_due_twice_with_the_answers_under_the_templates_name(self, book: Book) -> None:
@@ -150,6 +183,7 @@ class TestMailmodoActivity:
 class TestMailmodoToSegment:
     def identify(self, book: Book, **details: Any) -> None:
         message = {
+            "source": "web",
             "message_id": "m1",
             "type": "identify",
             "user_id": "u1",
@@ -212,12 +246,37 @@ class TestMailmodoToSegment:
 
         assert shape(book.dues())[1:] == [("mailmodo event", "Paid", ASHA)]
 
-    def test_what_segment_did_not_hand_over_is_not_due(self, book: Book) -> None:
-        book.tell("segment", "message_accepted", message_id="m1", type="identify", traits={"email": ASHA})
-        book.tell("segment", "message_filtered", message_id="m1", destination="Mailmodo")
-        book.tell("segment", "message_delivered", message_id="m1", destination="Warehouse")
+    @pytest.mark.parametrize(("source", "destination"), [("web", "Mailmodo"), ("mobile", "Warehouse")])
+    def test_what_segment_keeps_from_the_destination_is_not_due(
+        self, book: Book, source: str, destination: str
+    ) -> None:
+        message: dict[str, Any] = {"message_id": "m1", "type": "identify", "traits": {"email": ASHA}}
+        book.tell("segment", "message_accepted", source=source, **message)
+        book.tell("segment", "message_filtered", message_id="m1", destination=destination)
 
         assert book.dues() == []
+
+    def test_what_segment_failed_to_hand_over_is_due_all_the_same(self, book: Book) -> None:
+        message: dict[str, Any] = {"message_id": "m1", "type": "identify", "traits": {"email": ASHA}}
+        book.tell("segment", "message_accepted", source="web", **message)
+        book.tell("segment", "delivery_failed", message_id="m1", destination="Mailmodo")
+
+        assert shape(book.dues()) == [("mailmodo contact", "contact", ASHA)]
+
+    def test_a_track_that_overtook_its_identify_on_the_way_is_dropped(self, book: Book) -> None:
+        identify: dict[str, Any] = {
+            "source": "web",
+            "user_id": "u1",
+            "type": "identify",
+            "traits": {"email": ASHA},
+        }
+        track: dict[str, Any] = {"source": "web", "user_id": "u1", "type": "track", "event": "Paid"}
+        book.tell("segment", "message_accepted", message_id="m1", **identify)
+        book.tell("segment", "message_accepted", message_id="m2", **track)
+        for message in ("m2", "m1"):
+            book.tell("segment", "message_delivered", message_id=message, destination="Mailmodo")
+
+        assert shape(book.dues()) == [("mailmodo contact", "contact", ASHA)]
 
 
 class TestOtherSources:
@@ -238,8 +297,11 @@ class TestOtherSources:
         (due,) = book.dues()
 
         assert shape([due]) == [("segment/mailjet", name, f"anonymous {ASHA}")]
-        link = {"link_url": "https://shop.example"} if kind == "click" else {}
-        assert due.values == {"email_id": "7", **link}
+        assert due.values == {
+            "email_id": "7",
+            "context.traits.email": ASHA,
+            "link_url": "https://shop.example",
+        }
 
     def test_what_mailjet_blocks_is_no_event(self, book: Book) -> None:
         book.tell("mailjet", "blocked", MessageID=7)
@@ -361,6 +423,7 @@ def test_dues_and_effects_of_one_open_balance(book: Book) -> None:
     book.tell("clevertap", "profile_stored", object_id="_o1")
     book.tell("mailmodo", "email_opened", clevertap_id="_o1", at_s=60.4, **TestMailmodoActivity.DETAILS)
     whole_second: datetime = START + timedelta(seconds=60)
+    properties = {"campaign_name": "nps-march", "template_name": "NPS: Survey! $1"}
     cause = book.call()
     book.journal.fact(
         Fact(
@@ -368,7 +431,7 @@ def test_dues_and_effects_of_one_open_balance(book: Book) -> None:
             kind="event_stored",
             subject=ASHA,
             at=whole_second,
-            details={"name": "MM Email Opened", "properties": {"campaign_name": "nps-march"}},
+            details={"name": "MM Email Opened", "properties": properties},
             cause=cause,
         )
     )

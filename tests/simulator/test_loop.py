@@ -19,6 +19,7 @@ from aiohttp import web
 from simulator.errors import Deadlock, NotVirtual
 from simulator.loop import LiveLoop, VirtualLoop, run
 from simulator.network import VirtualNetwork
+from tests.support.command import LISTENING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -230,6 +231,28 @@ def test_timer_that_never_comes_is_a_standstill() -> None:
         run(main())
 
 
+def test_a_clean_up_that_stands_still_does_not_keep_others_from_theirs() -> None:
+    cleaned: list[str] = []
+
+    async def main() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                await asyncio.sleep(1)
+                cleaned.append("first")
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(1)
+                cleaned.append("second")
+
+    with pytest.raises(Deadlock) as caught:
+        run(main())
+
+    assert cleaned == ["first", "second"]
+    assert caught.value.at_s == 0.0  # the one that began it
+
+
 def test_world_can_clean_up_after_a_standstill() -> None:
     cleaned: list[str] = []
 
@@ -307,16 +330,19 @@ def test_ctrl_c_cleans_up_and_ends(loop_class: str) -> None:
         run(main(), loop_factory={loop_class})
     """
     with subprocess.Popen(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(program)],
+        [sys.executable, "-c", LISTENING, "-X", "dev", "-W", "error", "-c", textwrap.dedent(program)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "begun\n"
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=20)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()  # or leaving the block would wait for it for ever
 
     assert output == "cleaned\n"
     assert errors.rstrip().endswith("KeyboardInterrupt")

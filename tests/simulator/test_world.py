@@ -11,8 +11,9 @@ import pytest
 from simulator.loop import VirtualLoop
 from simulator.network import VirtualNetwork
 from simulator.system_under_test import BridgeUnusable
+from simulator.vendors import SetupFailed
 from simulator.world import World
-from tests.support.stories import RECEIPT, SURVEY, scenario_of
+from tests.support.stories import RECEIPT, SURVEY, played, scenario_of
 
 if TYPE_CHECKING:
     from simulator.scenario import Scenario
@@ -112,6 +113,30 @@ async def test_secrets_are_masked_wherever_the_journal_is_written() -> None:
 
         assert key
         assert key not in world.journal.masking.text(f"mmApiKey: {key}")
+
+
+async def test_secrets_are_masked_in_what_is_said_of_a_failure_too() -> None:
+    """A bridge that lacks the inlet refuses CleverTap's test call, and the refusal quotes its secret address."""
+    world = world_of(scenario_of(SURVEY), bridge="tests.support.bridges:deaf")
+
+    with pytest.raises(SetupFailed) as refusal:
+        await world.__aenter__()
+
+    assert "/sources/clevertap/[masked: clevertap_webhook_secret]/campaigns/" in str(refusal.value)
+    assert "ct-9f3b62d07a41" not in str(refusal.value)
+
+
+def test_messages_that_could_not_be_made_break_the_run() -> None:
+    """Only when it is filled in does this body turn out to be no JSON."""
+    body = '{"email": {{ Profile.Email }}, "data": {}}'
+
+    result, _ = played(SURVEY, accounts__clevertap__campaigns__0__body=body, expect=[])
+
+    assert not result.is_kept
+    assert [error for error in result.errors if "'ask' sent nothing to 3 people" in error] == list(
+        result.errors
+    )
+    assert len(result.errors) == 1
 
 
 async def test_webhooks_to_the_bridge_are_judged_by_the_bridges_contract() -> None:

@@ -12,7 +12,7 @@ import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,11 +100,18 @@ class Running:
         self._arrived.put(None)
 
 
+LISTENING: Final = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+"""Becomes another Python that hears Ctrl-C, also where the shell has it ignored (`nohup`, many CI runners)."""
+
+
 @contextmanager
 def running(*arguments: str, cwd: Path = ROOT, **more: str) -> Iterator[Running]:
     """Start a Python process (`run_sim.py …` or `-m bridge …`) and end it with the block."""
     process = subprocess.Popen(
-        [sys.executable, *arguments],
+        [sys.executable, "-c", LISTENING, *arguments],
         cwd=cwd,
         env=environment(**more),
         stdout=subprocess.PIPE,
