@@ -107,7 +107,7 @@ class World:
         self.network = network
         self.people: tuple[Person, ...] = make_people(scenario.people, seed)
         self._starts = scenario.starts.astimezone(UTC)
-        self._offset_s = asyncio.get_running_loop().time()
+        self._count_from_now()
         self.journal = Journal(self.now)
         self.mailboxes = Mailboxes(self.people, self.journal, everybody_exists=is_open_house)
         self.phones = Phones(self.people, self.journal, everybody_exists=is_open_house)
@@ -141,7 +141,16 @@ class World:
 
     def now(self) -> datetime:
         """The world's instant: its start plus what its loop has seen pass, to the microsecond."""
-        return self._starts + timedelta(seconds=asyncio.get_event_loop().time() - self._offset_s)
+        loop_s = asyncio.get_event_loop().time()
+        if loop_s != self._instant_loop_s:  # asked a dozen times in a moment, and dates are dear
+            self._instant = self._starts + timedelta(seconds=loop_s - self._offset_s)
+            self._instant_loop_s = loop_s
+        return self._instant
+
+    def _count_from_now(self) -> None:
+        """Make this moment the scenario's start."""
+        self._offset_s = self._instant_loop_s = asyncio.get_running_loop().time()
+        self._instant = self._starts
 
     @property
     def elapsed_s(self) -> float:
@@ -166,7 +175,7 @@ class World:
 
     async def _play(self, progress: Callable[[float], None]) -> None:
         assert self._app is not None  # noqa: S101 - a world is played only while it is open
-        self._offset_s = asyncio.get_running_loop().time()
+        self._count_from_now()
         await self._app.prepare()
         ticker = asyncio.create_task(self._tell(progress), name="progress")
         try:
