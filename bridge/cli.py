@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from aiohttp import web
 
 from bridge.app import Bridge
-from bridge.destinations import make_destinations
-from bridge.engagement import SourceName
-from bridge.errors import SettingsInvalid, StoreUnavailable, UnsupportedCall
-from bridge.ingest import make_intakes, read_pieces
+from bridge.commands import explain_command, settings_command
+from bridge.configuration import shown
+from bridge.errors import SettingsInvalid, StoreUnavailable
 from bridge.real_environment import RANDOM, now
-from bridge.routing import Router, explain
 from bridge.settings import Settings, table
-from bridge.sources import Incoming, make_sources
 from bridge.store import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from bridge.configuration import Row
     from bridge.store import Counts
 
 __all__ = ["main"]
@@ -43,9 +38,9 @@ class _WithTable(click.Group):
             formatter.write_dl([(row.name, _described(row)) for row in table()])
 
 
-def _described(row: Any) -> str:
-    default = "none" if row.default in ("", ()) else f"{row.default}{f' {row.unit}' if row.unit else ''}"
-    return f"{row.help} [{row.variable}; default: {default}]"
+def _described(row: Row) -> str:
+    unit = f" {row.unit}" if row.unit else ""
+    return f"{row.help} [{row.variable}; default: {shown(row, quote='')}{unit}]"
 
 
 @click.group(cls=_WithTable, invoke_without_command=True)
@@ -61,42 +56,16 @@ def main(context: click.Context, file: Path | None) -> None:
     try:
         context.obj = Settings.load(file)
     except SettingsInvalid as error:
-        click.echo(f"error: {error}", err=True)
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
         sys.exit(_BAD_INPUT)
     if context.invoked_subcommand is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         sys.exit(asyncio.run(_serve(context.obj)))
 
 
-@main.command("explain")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--source", type=click.Choice([str(name) for name in SourceName]), help="Who sent it; else guessed."
-)
-@click.option(
-    "--campaign", default="CAMPAIGN", show_default=True, help="The campaign in a CleverTap webhook's URL."
-)
-@click.option("--user", default="", help="Pretend that Segment identified every address as this user.")
-@click.pass_obj
-def explain_command(settings: Settings, file: Path, source: str | None, campaign: str, user: str) -> None:
-    """Show which rows of the routing table match a captured webhook, and the calls that they make.
-
-    Example: python -m bridge explain captured.json --source mailmodo --user u-1
-    """
-    body = file.read_bytes()
-    name = SourceName(source) if source else _guess(body)
-    reader = make_sources(settings)[name]
-    incoming = Incoming(headers={}, body=body, received_at=now(), where=campaign)
-    # Destinations without credentials are explained too: the question is what the table says.
-    router = Router(settings, (*make_destinations(settings), "clevertap", "mailmodo", *_SEGMENT))
-    try:
-        readings = read_pieces(reader, incoming)
-    except UnsupportedCall as error:
-        click.echo(f"answered 501: {error}")
-        return
-    for intake in make_intakes(reader, incoming, readings):
-        for line in explain(router, intake, _Pretended(user)):
-            click.echo(line)
+main.add_command(explain_command)
+main.add_command(settings_command)
 
 
 @main.command("counts")
@@ -114,39 +83,6 @@ def counts_command(settings: Settings) -> None:
     for name, number in counts.as_dict().items():
         click.echo(f"{name:12} {number:>10}")
     sys.exit(0 if counts.is_balanced else 1)
-
-
-_SEGMENT: Final = tuple(f"segment/{name}" for name in SourceName)
-
-
-class _Pretended:
-    """Identities for an explanation: everybody is the same user, or nobody is known."""
-
-    def __init__(self, user: str) -> None:
-        self._user = user
-
-    def user_of(self, email: str) -> str | None:
-        return self._user if self._user and email else None
-
-    def address_of(self, user_id: str) -> str | None:
-        return f"{user_id}@example.com" if self._user else None
-
-
-def _guess(body: bytes) -> SourceName:
-    """Guess who sent a body from the fields that only one of them has."""
-    try:
-        data = json.loads(body)
-    except ValueError:
-        return SourceName.CLEVERTAP
-    first = data[0] if isinstance(data, list) and data else data
-    fields = first if isinstance(first, dict) else {}
-    marks: tuple[tuple[SourceName, Callable[[dict[str, Any]], bool]], ...] = (
-        (SourceName.MAILMODO, lambda fields: "occurred_at" in fields),
-        (SourceName.CUSTOMERIO, lambda fields: "metric" in fields or "event_type" in fields),
-        (SourceName.MAILJET, lambda fields: "event" in fields and "time" in fields),
-        (SourceName.SEGMENT, lambda fields: "type" in fields and "messageId" in fields),
-    )
-    return next((name for name, fits in marks if fits(fields)), SourceName.CLEVERTAP)
 
 
 async def _count(settings: Settings) -> Counts:

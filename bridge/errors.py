@@ -10,8 +10,11 @@ BridgeError
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 __all__ = [
     "BridgeError",
+    "Problem",
     "SettingsInvalid",
     "StoreUnavailable",
     "Unauthentic",
@@ -24,22 +27,37 @@ class BridgeError(Exception):
     """Base of everything that the bridge raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the settings.
+
+    Attributes:
+        where: The file with line and column, or `environment`.
+        key: The setting as written there.
+        found: What stands there.
+        wanted: What could stand there; a question when it is a guess.
+    """
+
+    where: str
+    key: str
+    found: str
+    wanted: str
+
+    def __str__(self) -> str:
+        link = "; " if self.wanted.endswith("?") else ", wanted "
+        return f"{self.where}: {self.key}: found {self.found}{link}{self.wanted}"
+
+
 class SettingsInvalid(BridgeError):
     """A setting is misspelt, of the wrong type, or contradicts another.
 
     Attributes:
-        origin: The file, or `environment`.
-        key: The setting as written there.
-        found: What stands there.
-        wanted: What could stand there.
+        problems: Everything that is wrong, in the order of the file.
     """
 
-    def __init__(self, *, origin: str, key: str, found: str, wanted: str) -> None:
-        super().__init__(f"{origin}: {key}: found {found}, wanted {wanted}")
-        self.origin = origin
-        self.key = key
-        self.found = found
-        self.wanted = wanted
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
 
 
 class Unauthentic(BridgeError):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bridge.configuration import reference_table
+from bridge.settings import table
 from simulator.cli import main as journeylab
 from simulator.expressions import NAMES, Group
 from simulator.ledger_rules import RULES, TOLERANCE_S
@@ -20,7 +22,15 @@ from simulator.scenario_reader import scenario_schema
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["PAGES", "command_line", "expression_names", "ledger_rules", "scenario_words", "update"]
+__all__ = [
+    "PAGES",
+    "bridge_settings",
+    "command_line",
+    "expression_names",
+    "ledger_rules",
+    "scenario_words",
+    "update",
+]
 
 BEGIN: Final = "<!-- written by simulator.reference: begin -->"
 END: Final = "<!-- written by simulator.reference: end -->"
@@ -79,6 +89,11 @@ def expression_names() -> str:
     return "\n".join(lines)
 
 
+def bridge_settings() -> str:
+    """List the bridge's settings."""
+    return reference_table(table())
+
+
 def ledger_rules() -> str:
     """List the ledger's rules, and how far times may differ at each kind of account."""
     lines = ["| Rule | Key |", "| --- | --- |"]
@@ -93,6 +108,7 @@ def ledger_rules() -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/scenario.md": scenario_words,
     "reference/cli.md": command_line,
+    "reference/bridge-settings.md": bridge_settings,
     "reference/expressions.md": expression_names,
     "explanations/ledger.md": ledger_rules,
 }

@@ -100,7 +100,20 @@ def test_bad_settings_exit_2_with_file_key_found_and_wanted(tmp_path: Path):
     result = CliRunner().invoke(main, ["--settings", str(file)])
 
     assert result.exit_code == 2
-    assert result.stderr == f"error: {file}: port: found 'x', wanted a whole number\n"
+    assert result.stderr == f"error: {file}:1:8: port: found 'x', wanted a whole number\n"
+
+
+def test_settings_are_shown_without_secrets(tmp_path: Path):
+    file = tmp_path / "bridge.toml"
+    file.write_text('[mailmodo]\napi_key = "hush"\n[customerio]\nsigning_keys = ["hush", "hush2"]\n')
+
+    output = CliRunner().invoke(main, ["--settings", str(file), "settings"]).output
+
+    assert {line.split()[0] for line in output.splitlines()} == {row.name for row in table()}
+    assert re.search(r"^mailmodo_api_key +a secret$", output, re.MULTILINE)
+    assert re.search(r"^customerio_signing_keys +2 secrets$", output, re.MULTILINE)
+    assert re.search(r"^request_timeout_s +30.0 s$", output, re.MULTILINE)
+    assert "hush" not in output
 
 
 def test_a_store_that_cannot_be_opened_exits_2(tmp_path: Path):

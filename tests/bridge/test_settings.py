@@ -1,17 +1,21 @@
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import tomllib
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from bridge.configuration import file_schema, values_schema
+from bridge.configuration.positions import find_places
 from bridge.errors import SettingsInvalid
-from bridge.settings import Settings, reference_page, table
+from bridge.settings import Settings, table
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "bridge-settings.md"
-
-
-def test_reference_page_is_what_the_table_says():
-    assert PAGE.read_text(encoding="utf-8") == reference_page()
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_every_setting_has_help_and_a_variable_of_its_own():
@@ -65,32 +69,76 @@ def test_secrets_are_not_in_the_settings_text():
 
 
 @pytest.mark.parametrize(
-    ("text", "key", "message"),
+    ("text", "at", "key", "message"),
     [
-        ("prot = 1", "prot", "did you mean port?"),
-        ('port = "x"', "port", "found 'x', wanted a whole number"),
-        ("port = true", "port", "wanted a whole number"),
-        ("port = -1", "port", "at least 0"),
-        ('customerio_signing_keys = "one"', "customerio_signing_keys", "wanted a list of texts"),
-        ('mailmodo_uncertain = "maybe"', "mailmodo_uncertain", "hold or retry"),
-        ('segment_url = "api.segment.io"', "segment_url", "a URL that starts with https://"),
-        ('clevertap_account_id = "ZWW"', "clevertap_passcode", "because clevertap_account_id has one"),
-        ('mailmodo_api_key = "env:NOT_THERE"', "mailmodo_api_key", "which is not set"),
-        ("port = ", "file", "wanted well-formed TOML"),
+        ("prot = 1", ":1:1", "prot", "found a name that is not a setting; did you mean port?"),
+        ("zzz = 1", ":1:1", "zzz", "wanted one of the names that `python -m bridge settings` lists"),
+        ('port = "x"', ":1:8", "port", "found 'x', wanted a whole number"),
+        ("port = true", ":1:8", "port", "wanted a whole number"),
+        ("port = 8080.5", ":1:8", "port", "wanted a whole number"),
+        ("\n\nport = -1", ":3:8", "port", "at least 0"),
+        ("age_limit_s = inf", ":1:15", "age_limit_s", "found inf, wanted a number"),
+        ("age_limit_s = nan", ":1:15", "age_limit_s", "found nan, wanted a number"),
+        ('customerio_signing_keys = "one"', ":1:27", "customerio_signing_keys", "wanted a list of texts"),
+        ('[mailmodo]\nuncertain = "maybe"', ":2:13", "mailmodo_uncertain", "hold or retry"),
+        ('segment_url = "api.segment.io"', ":1:15", "segment_url", "a URL that starts with https://"),
+        (
+            'port = 1\nclevertap = {account_id = "ZWW"}',
+            ":2:14",
+            "clevertap_passcode",
+            "because clevertap_account_id has one",
+        ),
+        ('mailmodo_api_key = "env:NOT_THERE"', ":1:20", "mailmodo_api_key", "which is not set"),
+        ('mailmodo_api_key = "env:EMPTY"', ":1:20", "mailmodo_api_key", "which is empty"),
+        ('mailmodo_api_key = "file:none"', ":1:20", "mailmodo_api_key", "No such file"),
+        ('mailmodo_api_key = "k"\n[mailmodo]\napi_key = "k"', ":3:1", "mailmodo_api_key", "given before"),
+        ("port = ", ":1:8", "file", "wanted well-formed TOML"),
     ],
 )
-def test_a_bad_file_is_refused_with_file_key_found_and_wanted(
-    tmp_path: Path, text: str, key: str, message: str
+def test_a_bad_file_is_refused_with_place_key_found_and_wanted(
+    tmp_path: Path, text: str, at: str, key: str, message: str
 ):
     file = tmp_path / "bridge.toml"
     file.write_text(text)
 
     with pytest.raises(SettingsInvalid) as caught:
-        Settings.load(file, {})
+        Settings.load(file, {"EMPTY": ""})
 
-    assert caught.value.key == key
-    assert str(file) in str(caught.value)
+    (problem,) = caught.value.problems
+    assert problem.key == key
+    assert problem.where in (f"{file}{at}", str(file))  # a file that ends too early has no position
     assert message in str(caught.value)
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path):
+    file = tmp_path / "bridge.toml"
+    file.write_text('port = "x"\nprot = 1\n[mailjet]\nwebhook_user = "u"\n')
+
+    with pytest.raises(SettingsInvalid) as caught:
+        Settings.load(file, {"BRIDGE_LEASE_S": "soon"})
+
+    assert [problem.where for problem in caught.value.problems] == [
+        f"{file}:1:8",
+        f"{file}:2:1",
+        "environment",
+        f"{file}:4:1",
+    ]
+
+
+def test_a_reference_to_a_file_counts_from_the_folder_of_the_settings(tmp_path: Path):
+    (tmp_path / "key").write_text("hush\n")
+    file = tmp_path / "bridge.toml"
+    file.write_text('[mailmodo]\napi_key = "file:key"\n')
+
+    assert Settings.load(file, {}).mailmodo_api_key == "hush"
+
+
+def test_a_variable_that_looks_like_a_setting_is_pointed_out_and_others_are_not():
+    environment = {"BRIDGE_MAILMODO_APIKEY": "k", "BRIDGE_URL": "http://127.0.0.1:1", "BRIDGE_PORT": "1"}
+
+    assert Settings.misspelt_variables(environment) == [
+        "environment: BRIDGE_MAILMODO_APIKEY: is no setting; did you mean BRIDGE_MAILMODO_API_KEY?"
+    ]
 
 
 def test_a_secret_is_not_quoted_when_it_is_refused():
@@ -110,3 +158,68 @@ def test_a_bad_variable_is_named(tmp_path: Path):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(SettingsInvalid, match="No such file"):
         Settings.load(tmp_path / "none.toml", {})
+
+
+# Schema and positions
+
+
+def test_the_file_schema_takes_what_people_write_in_either_form():
+    validator = Draft202012Validator(file_schema(table()))
+
+    Draft202012Validator.check_schema(validator.schema)
+    assert validator.is_valid({"port": 1, "mailmodo_api_key": "k"})
+    assert validator.is_valid({"mailmodo": {"api_key": "k", "rate_per_s": 5}})
+    assert not validator.is_valid({"mailmodo": {"apikey": "k"}})
+    assert not validator.is_valid({"port": "x"})
+
+
+def test_every_default_is_good_by_the_schema():
+    defaults = {row.name: list(row.default) if row.default == () else row.default for row in table()}
+
+    assert list(Draft202012Validator(values_schema(table())).iter_errors(defaults)) == []
+
+
+_KEYS = st.text("abcdefgh_-1", min_size=1, max_size=6)
+
+
+@st.composite
+def _values(draw: st.DrawFn) -> str:
+    basic = json.dumps(draw(st.text("a\"'\\\n#[]{}=,.é ", max_size=12)))
+    kinds = [
+        basic,
+        f'"""{basic[1:-1]}\n]x = 1 # no comment"""',
+        "'''[literal] = {\n'''",
+        "'a = # b'",
+        str(draw(st.integers(-99, 99))),
+        "true",
+        "1979-05-27T07:32:00Z",
+        f"[ {basic}, # ] a comment\n  [1, 2],\n]",
+        f"{{ b = {basic}, c.d = [1] }}",
+        "{}",
+    ]
+    return draw(st.sampled_from(kinds))
+
+
+_AFTER = st.sampled_from(["", " # [x]", "\n", "\n# y = 1"])
+
+
+@given(st.dictionaries(_KEYS, st.tuples(_values(), _AFTER)), st.data())
+def test_every_key_of_a_file_is_found_where_it_stands(pairs: dict[str, tuple[str, str]], data: st.DataObject):
+    cut = data.draw(st.integers(0, len(pairs)))
+    lines, expected = list[str](), dict[str, str]()
+    for number, (key, (value, after)) in enumerate(pairs.items()):
+        if number == cut:
+            lines.append("[ 'table' . \"sub\" ]")
+        lines.append(f'  "{key}"\t=  {value}{after}')
+        expected[f"table_sub_{key}" if number >= cut else key] = f'"{key}"'
+    text = "\n".join(lines)
+    tomllib.loads(text)
+
+    places = find_places(text)
+
+    rows = text.split("\n")
+    for name, written in expected.items():
+        line, column = places[name].key
+        assert rows[line - 1][column - 1 :].startswith(written)
+        line, column = places[name].value
+        assert rows[line - 1][: column - 1].endswith("=  ")
