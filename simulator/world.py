@@ -106,7 +106,10 @@ class World:
         self.seed = seed
         self.network = network
         self.people: tuple[Person, ...] = make_people(scenario.people, seed)
-        self._starts = scenario.starts.astimezone(UTC)
+        self._starts: datetime = scenario.starts.astimezone(UTC)
+        self._instant: datetime
+        self._instant_loop_s: float
+        self._offset_s: float
         self._count_from_now()
         self.journal = Journal(self.now)
         self.mailboxes = Mailboxes(self.people, self.journal, everybody_exists=is_open_house)
