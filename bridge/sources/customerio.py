@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from datetime import timedelta
-from email.utils import getaddresses
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.engagement import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from bridge.sources.base import Incoming
 
 __all__ = ["KINDS", "CustomerIoSource", "sign"]
+
+_ONE_ADDRESS: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,])+')
+"""What stands between the commas of a list of recipients; those in quotes are part of a name."""
 
 KINDS: Final = {
     "sent": Kind.SENT,
@@ -144,7 +148,9 @@ def address_of(data: dict[str, Any], identifiers: dict[str, Any]) -> str:
             continue
         if is_address(value):
             return value
-        for _name, address in getaddresses([value]):
+        # One by one: newer Pythons refuse a whole list for one address that cannot be read, older ones do not.
+        for part in _ONE_ADDRESS.findall(value):
+            _name, address = parseaddr(part)
             if is_address(address):
                 return address
     return ""

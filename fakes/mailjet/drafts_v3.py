@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from email.utils import getaddresses
-from typing import TYPE_CHECKING, Any
+import re
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Any, Final
 
 from fakes.mailjet.drafts import Address, Draft, is_email
 from fakes.mailjet.errors import MAX_V3_RECIPIENTS, PhraseError
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["read_v3_drafts"]
+
+_ONE_ADDRESS: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,])+')
+"""What stands between the commas of a header; those in quotes are part of a name."""
 
 
 def read_v3_drafts(body: Any) -> list[Draft]:
@@ -81,7 +85,9 @@ def _recipients(value: Any) -> Iterator[tuple[Address, Mapping[str, Any]]]:
 
 
 def _header(message: Mapping[str, Any], name: str) -> tuple[Address, ...]:
-    found = [Address(email, shown) for shown, email in getaddresses([_text(message, name)]) if shown or email]
+    # One by one: newer Pythons refuse a whole list for one address that cannot be read, older ones do not.
+    pairs = [parseaddr(part) for part in _ONE_ADDRESS.findall(_text(message, name)) if part.strip()]
+    found = [Address(email, shown) for shown, email in pairs]
     if len(found) > MAX_V3_RECIPIENTS:
         raise PhraseError(400, f"Too many recipients in {name}")
     if not all(is_email(address.email) for address in found):

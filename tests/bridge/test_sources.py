@@ -319,6 +319,8 @@ def test_customerio_sms_is_no_email():
         ({"id": "u-1"}, "ann@example.com", "ann@example.com"),
         ({"id": "u-1"}, "Ann <ann@example.com>, bob@example.com", "ann@example.com"),
         ({"id": "u-1"}, "ann@example.com,bob@example.com", "ann@example.com"),
+        ({"id": "u-1"}, "ann@@example.com, bob@example.com", "bob@example.com"),
+        ({"id": "u-1"}, '"Roe, Ann" <ann@example.com>', "ann@example.com"),
         ({"id": "u-1"}, "+15551234567", ""),
         ({"id": "u-1"}, "#general", ""),
     ],

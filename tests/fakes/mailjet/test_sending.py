@@ -559,6 +559,21 @@ async def test_v3_send_refuses_in_the_reason_phrase_alone(changes: dict[str, Any
         mailjet.stage.recorder.check(sent=False)
 
 
+async def test_v3_names_may_hold_commas_and_a_list_may_end_with_one():
+    async with account() as mailjet:
+        flat = {
+            "FromEmail": "shop@example.com",
+            "Text-part": "x",
+            "To": '"Roe, Ann" <ann@example.org>, bob@example.org, ',
+        }
+
+        await mailjet.call("POST", "/v3/send", flat)
+        await asyncio.sleep(1)
+
+        assert sorted(mail.recipient for mail in mailjet.mails) == ["ann@example.org", "bob@example.org"]
+        mailjet.stage.recorder.check()
+
+
 async def test_v3_tracking_numbers_are_one_for_off_and_two_for_on():
     async with account(track_opens=False) as mailjet:
         flat = {"FromEmail": "shop@example.com", "To": "ada@example.org", "Html-part": HTML}
