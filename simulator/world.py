@@ -269,6 +269,7 @@ class World:
         return Surroundings(
             now=self.now,
             random=split_random(self.seed, vendor),
+            fault_random=split_random(self.seed, f"faults/{vendor}"),
             observer=self.journal,
             mail_host=self.mailboxes,
             phone_network=self.phones,

@@ -23,6 +23,7 @@ from fakes.clevertap.errors import (
     WebhookRefused,
     malformed_request,
     method_not_allowed,
+    too_many_requests,
 )
 from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.reading import Reading
@@ -233,6 +234,10 @@ class FakeCleverTap(Fake):
         return json_answer(
             {"status": "fail", "error": error.message, "code": error.code}, status=error.status
         )
+
+    def rate_limit_error(self) -> VendorError:
+        """Make the refusal of a call too many at once."""
+        return too_many_requests()
 
     async def _upload(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.UPLOADS):

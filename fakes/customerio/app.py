@@ -126,6 +126,10 @@ class FakeCustomerIo(Fake):
         is_app = error.envelope is Envelope.JSON_API
         return with_headers(error.body(), status=error.status, is_app=is_app, headers=error.headers)
 
+    def rate_limit_error(self) -> VendorError:
+        """Make the refusal of a call beyond the limit."""
+        return SendRefused(429, "too many requests")
+
     def _with_basic(self, handler: Handler, *, redirects: bool = True) -> Handler:
         async def checked(call: Call) -> web.Response:
             _refuse_host(call, _APP_HOSTS)

@@ -2,7 +2,9 @@
 
 FakeError
 ├── VendorError       the caller did something the vendor refuses; rendered in the vendor's own words
-└── UnboundOperation  contract and handlers do not fit together; raised at start
+├── UnboundOperation  contract and handlers do not fit together; raised at start
+├── FaultInvalid      a fault rule contradicts itself, or names what the contract does not have
+└── UnknownFault      no fault rule of that id is at work
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["FakeError", "UnboundOperation", "VendorError"]
+__all__ = ["FakeError", "FaultInvalid", "UnboundOperation", "UnknownFault", "VendorError"]
 
 
 class FakeError(Exception):
@@ -39,3 +41,21 @@ class VendorError(FakeError):
 
 class UnboundOperation(FakeError):
     """An operation of the contract has no handler, or a handler has no operation."""
+
+
+class FaultInvalid(FakeError):
+    """A fault rule cannot be installed.
+
+    Attributes:
+        found: The word that is wrong, where it is one; empty otherwise.
+        known: What could have stood there instead.
+    """
+
+    def __init__(self, message: str, *, found: str = "", known: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.found = found
+        self.known = tuple(known)
+
+
+class UnknownFault(FakeError):
+    """No fault rule of that id is at work."""

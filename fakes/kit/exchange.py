@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from contracts import Violation
 
-__all__ = ["ACTOR_HEADER", "CAUSE_HEADER", "Exchange", "Fact", "Observer", "current_cause"]
+__all__ = ["ACTOR_HEADER", "CAUSE_HEADER", "Exchange", "ExchangeKeeper", "Fact", "Observer", "current_cause"]
 
 ACTOR_HEADER: Final = "X-Journeylab-Actor"
 """Request header by which people and the scenario say who they are; a real client never sends it."""
@@ -115,4 +115,12 @@ class Observer(Protocol):
 
     def failed(self, error: BaseException) -> None:
         """Take a programming error inside a fake; whoever runs the world raises it."""
+        ...
+
+
+class ExchangeKeeper(Protocol):
+    """Whoever keeps a fake's own exchanges besides the observer: the control API."""
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take one exchange, once it is over."""
         ...

@@ -1,24 +1,26 @@
 """The part that all fakes share: from a request to the handler of its operation, and to the observer.
 
 Handlers are bound to the contract's operations by `operationId`. An operation without a handler, or a handler
-without an operation, fails when the fake is made. Each exchange is judged and handed to the observer.
+without an operation, fails when the fake is made. Each exchange is judged and handed to the observer. A fault
+rule may come between a request and its handler; where none is installed, nothing is looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiohttp import ClientSession, web
 
 from contracts import Judge, Violation, load_contract
 from contracts.validation import NO_CONTRACT
+from fakes.kit.breaking import body_of, break_off, send_part
+from fakes.kit.call import Call
 from fakes.kit.errors import UnboundOperation, VendorError
 from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange, Fact, current_cause
+from fakes.kit.fault_kinds import whole_seconds
+from fakes.kit.faults import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -26,56 +28,15 @@ if TYPE_CHECKING:
 
     from contracts import Operation
     from contracts.catalog import Match
+    from fakes.kit.exchange import ExchangeKeeper
+    from fakes.kit.faults import InstalledFault
     from fakes.kit.surroundings import Surroundings
 
     Handler = Callable[["Call"], Awaitable[web.Response]]
 
-__all__ = ["Call", "Fake"]
+__all__ = ["Fake"]
 
-_LARGEST_BODY = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request as a handler sees it.
-
-    Attributes:
-        request: The request itself, for headers and the rest.
-        body: Raw bytes.
-        path: Path parameters, decoded.
-        exchange_id: The journal's id for this exchange.
-    """
-
-    request: web.Request
-    body: bytes
-    path: Mapping[str, str]
-    exchange_id: str
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        """Query parameters; the first of a repeated one."""
-        return self.request.query
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Request headers; names compare without case."""
-        return self.request.headers
-
-    def json(self) -> Any:
-        """Parse the body as JSON.
-
-        Raises:
-            ValueError: It is not JSON.
-        """
-        return json.loads(self.body)
-
-    def form(self) -> dict[str, str]:
-        """Parse the body as a classic form post; the last of a repeated field."""
-        return dict(self.form_items())
-
-    def form_items(self) -> list[tuple[str, str]]:
-        """Parse the body as a classic form post, every field in order."""
-        return parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+_LARGEST_BODY: Final = 64 * 1024 * 1024
 
 
 class Fake(ABC):
@@ -83,6 +44,10 @@ class Fake(ABC):
 
     A subclass names its vendor, binds handlers, and says how the vendor answers what it does not know.
     Serve `app` on a network for every name in `hosts`, then `start`; `stop` undoes it.
+
+    Attributes:
+        faults: What goes wrong on purpose.
+        keeper: Keeps exchanges for the control API; None as long as nobody asks for it.
     """
 
     vendor: ClassVar[str]
@@ -93,6 +58,8 @@ class Fake(ABC):
         self.judge = Judge(self.contract)
         self._handlers = dict(self.handlers())
         self._check_bindings()
+        self.faults = Faults(self.contract, now=surroundings.now, random=surroundings.fault_random)
+        self.keeper: ExchangeKeeper | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: ClientSession | None = None
         self.app = web.Application(client_max_size=_LARGEST_BODY)
@@ -127,6 +94,16 @@ class Fake(ABC):
     def render_error(self, error: VendorError) -> web.Response:
         """Put an error into the vendor's envelope."""
 
+    def rate_limit_error(self) -> VendorError:
+        """Make the vendor's own refusal of too many calls; a vendor with words of its own overrides this."""
+        return VendorError(429, "Too Many Requests")
+
+    def record(self, exchange: Exchange) -> None:
+        """Hand over an exchange that has ended."""
+        self.surroundings.observer.exchange(exchange)
+        if self.keeper is not None:
+            self.keeper.keep(exchange)
+
     def locate(self, method: str, raw_path: str) -> Match | None:
         """Find the operation a request is for; a vendor whose paths compare loosely overrides this.
 
@@ -155,6 +132,9 @@ class Fake(ABC):
         task = asyncio.get_running_loop().create_task(self._guard(work), name=f"{self.vendor}: {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(
+            lambda _: work.close()
+        )  # one that is cancelled before it began was never awaited
         return task
 
     def tell(self, kind: str, subject: str, /, *, at: datetime | None = None, **details: object) -> None:
@@ -176,37 +156,57 @@ class Fake(ABC):
         except Exception as error:  # noqa: BLE001 - handed to whoever runs the world, who raises it
             self.surroundings.observer.failed(error)
 
-    async def _serve(self, request: web.Request) -> web.Response:
-        observer = self.surroundings.observer
-        exchange_id = observer.open_entry()
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        exchange_id = self.surroundings.observer.open_entry()
         started_at = self.surroundings.now()
         current_cause.set(exchange_id)
         body = await _read(request)
         match = self.locate(request.method, request.rel_url.raw_path)
+        operation = match.operation if match else None
         call = Call(request, body, match.parameters if match else {}, exchange_id)
-        response = await self._answer(call, match.operation if match else None)
-        observer.exchange(
-            Exchange(
-                id=exchange_id,
-                sender=request.headers.get(ACTOR_HEADER) or self.surroundings.caller,
-                receiver=self.vendor,
-                contract=self.vendor,
-                operation=match.operation.id if match else "",
-                kind="operation",
-                method=request.method,
-                url=str(request.url),
-                request_headers=request.headers,
-                request_body=body,
-                status=response.status,
-                response_headers=response.headers,
-                response_body=_bytes(response),
-                started_at=started_at,
-                ended_at=self.surroundings.now(),
-                cause=request.headers.get(CAUSE_HEADER, ""),
-                violations=self._judge(call, match.operation if match else None, response),
-            )
-        )
+        if self.faults.installed and (installed := self.faults.pick_for_call(operation, self._caller(call))):
+            return await _FaultedCall(self, call, operation, installed).serve(started_at)
+        response = await self._answer(call, operation)
+        violations = self._judge(call, operation, response)
+        self.record(self._exchange(call, operation, response, started_at=started_at, violations=violations))
         return response
+
+    def _caller(self, call: Call) -> str:
+        return call.request.headers.get(ACTOR_HEADER) or self.surroundings.caller
+
+    def _exchange(
+        self,
+        call: Call,
+        operation: Operation | None,
+        response: web.Response | None,
+        *,
+        started_at: datetime,
+        violations: tuple[Violation, ...],
+        error: str = "",
+        fault: str = "",
+    ) -> Exchange:
+        request = call.request
+        return Exchange(
+            id=call.exchange_id,
+            sender=self._caller(call),
+            receiver=self.vendor,
+            contract=self.vendor,
+            operation=operation.id if operation else "",
+            kind="operation",
+            method=request.method,
+            url=str(request.url),
+            request_headers=request.headers,
+            request_body=call.body,
+            status=None if response is None else response.status,
+            response_headers={} if response is None else response.headers,
+            response_body=b"" if response is None else body_of(response),
+            started_at=started_at,
+            ended_at=self.surroundings.now(),
+            error=error,
+            fault=fault,
+            cause=request.headers.get(CAUSE_HEADER, ""),
+            violations=violations,
+        )
 
     async def _answer(self, call: Call, operation: Operation | None) -> web.Response:
         try:
@@ -220,8 +220,9 @@ class Fake(ABC):
             return self.render_error(VendorError(500, "Internal Server Error"))
 
     def _judge(
-        self, call: Call, operation: Operation | None, response: web.Response
+        self, call: Call, operation: Operation | None, response: web.Response | None
     ) -> tuple[Violation, ...]:
+        """Judge the request, and the answer unless there is none that the vendor gave."""
         if operation is None:
             return (NO_CONTRACT(call.request.method, call.request.rel_url.raw_path),)
         asked = self.judge.request(
@@ -230,11 +231,13 @@ class Fake(ABC):
             content_type=call.headers.get("Content-Type", ""),
             body=call.body,
         )
+        if response is None:
+            return asked
         answered = self.judge.response(
             operation,
             status=response.status,
             content_type=response.headers.get("Content-Type", ""),
-            body=_bytes(response),
+            body=body_of(response),
         )
         return asked + answered
 
@@ -249,6 +252,81 @@ class Fake(ABC):
             )
 
 
+class _FaultedCall:
+    """A call that a fault befalls; what `fakes.kit.fault_kinds` asks of it."""
+
+    def __init__(
+        self, fake: Fake, call: Call, operation: Operation | None, installed: InstalledFault
+    ) -> None:
+        self.installed = installed
+        self._fake = fake
+        self._call = call
+        self._operation = operation
+
+    async def serve(self, started_at: datetime) -> web.StreamResponse:
+        fake, call, operation = self._fake, self._call, self._operation
+        answer = await self.installed.rule.fault.serve(self)
+        response = answer.response
+        # A vendor that publishes no 429 still has one here; what is no part of its contract is not judged by it.
+        is_documented = response is not None and _documents(operation, response.status)
+        judged = response if answer.is_vendors and (is_documented or response is None) else None
+        fake.record(
+            fake._exchange(  # noqa: SLF001 - one class in two parts
+                call,
+                operation,
+                response,
+                started_at=started_at,
+                violations=fake._judge(call, operation, judged),  # noqa: SLF001 - one class in two parts
+                error="" if answer.arrives is None and response is not None else "reset",
+                fault=self.installed.rule.describe(),
+            )
+        )
+        if response is None:
+            break_off(call.request)
+        if answer.arrives is not None:
+            return await send_part(call.request, response, answer.arrives)
+        return response
+
+    async def handle(self) -> web.Response:
+        return await self._fake._answer(self._call, self._operation)  # noqa: SLF001 - one class in two parts
+
+    async def handle_with_wrong_credentials(self) -> web.Response:
+        wrong = self._call.with_wrong_credentials()
+        return await self._fake._answer(wrong, self._operation)  # noqa: SLF001 - one class in two parts
+
+    def refuse_for_rate(self, retry_after_s: float) -> web.Response:
+        response = self._fake.render_error(self._fake.rate_limit_error())
+        response.headers["Retry-After"] = whole_seconds(retry_after_s)
+        return response
+
+    def repeat(self, after_s: float) -> None:
+        self._fake.spawn(self._handle_again(after_s), name="repeated call")
+
+    async def _handle_again(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        fake, first = self._fake, self._call
+        call = Call(first.request, first.body, first.path, fake.surroundings.observer.open_entry())
+        current_cause.set(call.exchange_id)
+        started_at = fake.surroundings.now()
+        response = await fake._answer(call, self._operation)  # noqa: SLF001 - one class in two parts
+        violations = fake._judge(call, self._operation, response)  # noqa: SLF001 - one class in two parts
+        fake.record(
+            fake._exchange(  # noqa: SLF001 - one class in two parts
+                call,
+                self._operation,
+                response,
+                started_at=started_at,
+                violations=violations,
+                fault=self.installed.rule.describe(),
+            )
+        )
+
+
+def _documents(operation: Operation | None, status: int) -> bool:
+    responses = operation.spec.get("responses", {}) if operation else {}
+    return any(key in responses for key in (str(status), f"{status // 100}XX", "default"))
+
+
 async def _read(request: web.Request) -> bytes:
     """Read a body; one that is not the gzip it says, or is beyond all limits, reads as empty.
 
@@ -258,7 +336,3 @@ async def _read(request: web.Request) -> bytes:
         return await request.read()
     except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge):
         return b""
-
-
-def _bytes(response: web.Response) -> bytes:
-    return response.body if isinstance(response.body, bytes) else b""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,7 +11,6 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from random import Random
 
     from fakes.kit.exchange import Observer
     from fakes.kit.mail import MailHost, PhoneNetwork
@@ -39,6 +39,7 @@ class Surroundings:
             rendering, not when constructing: real ports are known only once the network serves.
         caller: What to call the sender of a request that does not say who it is.
         receiver_of: What to call the receiver of a webhook, from its URL.
+        fault_random: Draws whom faults befall; apart, so that a fault changes no id.
     """
 
     now: Callable[[], datetime]
@@ -49,6 +50,7 @@ class Surroundings:
     url_of: Callable[[str], str]
     caller: str = "bridge"
     receiver_of: Callable[[str], str] = _host_of
+    fault_random: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - a simulation, not a secret
 
 
 def draw_uuid(random: Random) -> str:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from contracts import VENDORS
 from fakes.kit.exchange import ACTOR_HEADER, Exchange, current_cause
+from fakes.kit.fault_kinds import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from contracts import Violation
+    from fakes.kit.faults import InstalledFault
     from fakes.kit.server import Fake
 
 __all__ = ["Failure", "Lane", "RetryPolicy", "WebhookOutcome", "WebhookRequest", "WebhookSender"]
@@ -108,42 +111,41 @@ class WebhookSender:
     async def _try(
         self, request: WebhookRequest, attempt: int, timeout_s: float
     ) -> tuple[int | None, str, bytes, str]:
-        fake = self._fake
-        observer = fake.surroundings.observer
+        one = _Try(self._fake, request, attempt=attempt, timeout_s=timeout_s)
+        faults = self._fake.faults
+        if faults.installed and (installed := faults.pick_for_webhook(request.webhook)):
+            one.installed = installed
+            tried = await installed.rule.fault.send(one)
+        else:
+            tried = await one.deliver()
+        return tried.status, tried.error, tried.body, tried.exchange_id
+
+
+class _Try:
+    """One try of a webhook; what `fakes.kit.fault_kinds` asks of it."""
+
+    installed: InstalledFault
+
+    def __init__(self, fake: Fake, request: WebhookRequest, *, attempt: int, timeout_s: float) -> None:
+        self._fake = fake
+        self._request = request
+        self._attempt = attempt
+        self._timeout_s = timeout_s
+
+    async def deliver(self, *, is_sent: bool = True, status: int | None = None, error: str = "") -> Tried:
+        fake, request = self._fake, self._request
         cause = current_cause.get()
-        exchange_id = observer.open_entry()
+        exchange_id = fake.surroundings.observer.open_entry()
         started_at = fake.surroundings.now()
         headers = dict(request.headers())
         receiver = request.receiver or fake.surroundings.receiver_of(request.url)
         if receiver in VENDORS:
             headers[ACTOR_HEADER] = fake.vendor  # or the other fake would take it for the bridge
-        status: int | None = None
-        error = ""
-        answer = b""
-        response_headers: Mapping[str, str] = {}
-        try:
-            async with (
-                asyncio.timeout(timeout_s),
-                fake.session.request(
-                    request.method, request.url, data=request.body, headers=headers, allow_redirects=False
-                ) as response,
-            ):
-                answer = await response.read()
-                status = response.status
-                response_headers = response.headers
-        except TimeoutError:
-            status, error = None, "timeout"
-        except aiohttp.ClientConnectorDNSError:
-            error = "dns"
-        except aiohttp.ClientConnectorError:
-            error = "refused"
-        except aiohttp.ClientError:
-            status, error = None, "reset"
-        operation = fake.contract.operation(request.webhook)
-        violations = fake.judge.request(
-            operation, query={}, content_type=headers.get("Content-Type", ""), body=request.body
-        )
-        observer.exchange(
+        tried = await self._send(headers) if is_sent else Tried(None)
+        if status is not None or error:
+            tried = Tried(status, error)
+        installed = getattr(self, "installed", None)
+        fake.record(
             Exchange(
                 id=exchange_id,
                 sender=fake.vendor,
@@ -155,18 +157,54 @@ class WebhookSender:
                 url=request.url,
                 request_headers=headers,
                 request_body=request.body,
-                status=status,
-                response_headers=response_headers,
-                response_body=answer,
+                status=tried.status,
+                response_headers=tried.headers,
+                response_body=tried.body,
                 started_at=started_at,
                 ended_at=fake.surroundings.now(),
-                attempt=attempt,
-                error=error,
+                attempt=self._attempt,
+                error=tried.error,
+                fault=installed.rule.describe() if installed is not None else "",
                 cause=cause,
-                violations=violations,
+                violations=self._judge(headers),
             )
         )
-        return status, error, answer, exchange_id
+        return replace(tried, exchange_id=exchange_id)
+
+    def repeat(self, after_s: float) -> None:
+        self._fake.spawn(self._deliver_again(after_s), name=f"repeated webhook {self._request.webhook}")
+
+    async def _deliver_again(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await self.deliver()
+
+    async def _send(self, headers: Mapping[str, str]) -> Tried:
+        request = self._request
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._fake.session.request(
+                    request.method, request.url, data=request.body, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                body = await response.read()
+                return Tried(response.status, headers=response.headers, body=body)
+        except TimeoutError:
+            return Tried(None, "timeout")
+        except aiohttp.ClientConnectorDNSError:
+            return Tried(None, "dns")
+        except aiohttp.ClientConnectorError:
+            return Tried(None, "refused")
+        except aiohttp.ClientError:
+            return Tried(None, "reset")
+
+    def _judge(self, headers: Mapping[str, str]) -> tuple[Violation, ...]:
+        return self._fake.judge.request(
+            self._fake.contract.operation(self._request.webhook),
+            query={},
+            content_type=headers.get("Content-Type", ""),
+            body=self._request.body,
+        )
 
 
 class Lane:

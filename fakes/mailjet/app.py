@@ -125,6 +125,10 @@ class FakeMailjet(Fake):
             raise RestError(404, "Object not found")
         raise RestError(400, f'Unknown resource: "{resource}"', info="Bad Request")
 
+    def rate_limit_error(self) -> VendorError:
+        """Make the refusal of a call beyond the limit."""
+        return TooManyCalls()
+
     def render_error(self, error: VendorError) -> web.Response:
         """Put an error into the envelope of the server that it comes from."""
         random = self.surroundings.random

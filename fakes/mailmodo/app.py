@@ -89,6 +89,10 @@ class FakeMailmodo(Fake):
             error = failure(error.message, status=error.status)
         return web.json_response(error.body, status=error.status, headers=error.headers)
 
+    def rate_limit_error(self) -> VendorError:
+        """Make the refusal of a call above the plan's rate."""
+        return too_many_requests()
+
     def set_activity_webhook(self, url: str | None) -> None:
         """Say where activity webhooks go; None for nowhere."""
         self._activities.url = url

@@ -99,6 +99,10 @@ class FakeSegment(Fake):
             )
         return self.render_error(TrackingRefused(404, "not_found", "Not Found"))
 
+    def rate_limit_error(self) -> VendorError:
+        """Make the refusal of a call beyond the source's rate."""
+        return TrackingRefused(429, "too_many_requests", "Too Many Requests")
+
     def render_error(self, error: VendorError) -> web.Response:
         """Put an error into one object with every field that an official library looks for."""
         code = error.code if isinstance(error, TrackingRefused) else "internal"
