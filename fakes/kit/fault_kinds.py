@@ -17,8 +17,7 @@ from fakes.kit.errors import FaultInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from fakes.kit.faults import InstalledFault
+    from random import Random
 
 __all__ = [
     "FAULTS",
@@ -31,6 +30,7 @@ __all__ = [
     "RateLimit",
     "Reorder",
     "Reset",
+    "RuleAtWork",
     "ServedCall",
     "Status",
     "Tried",
@@ -67,10 +67,31 @@ class Tried:
     exchange_id: str = ""
 
 
+class RuleAtWork(Protocol):
+    """The rule that a fault belongs to."""
+
+    random: Random
+
+    async def over(self) -> None:
+        """Wait until the rule's time is over, or it is uninstalled."""
+        ...
+
+    async def hold_or_overtake(self, at_most_s: float) -> bool:
+        """Wait to be overtaken, or overtake the one that waits; say whether it was the latter."""
+        ...
+
+    def let_go(self) -> None:
+        """Let the one that waits to be overtaken go on."""
+        ...
+
+
 class ServedCall(Protocol):
     """A call on its way to the vendor's handler."""
 
-    installed: InstalledFault
+    @property
+    def installed(self) -> RuleAtWork:
+        """The rule."""
+        ...
 
     async def handle(self) -> web.Response:
         """Let the vendor do its work, and give its answer."""
@@ -92,7 +113,10 @@ class ServedCall(Protocol):
 class TriedWebhook(Protocol):
     """A try of a webhook that is about to leave."""
 
-    installed: InstalledFault
+    @property
+    def installed(self) -> RuleAtWork:
+        """The rule."""
+        ...
 
     async def deliver(self, *, is_sent: bool = True, status: int | None = None, error: str = "") -> Tried:
         """Send it, record it, and say what came back.
@@ -157,7 +181,7 @@ class Delay(Fault):
         high = "" if self.high_s is None else f" to {self.high_s:g}"
         return f"{self.word} {self.low_s:g}{high} s"
 
-    def _draw(self, installed: InstalledFault) -> float:
+    def _draw(self, installed: RuleAtWork) -> float:
         if self.high_s is None:
             return self.low_s
         return round(installed.random.uniform(self.low_s, self.high_s), 3)
