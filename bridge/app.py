@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +19,14 @@ from bridge.ingest import Ingest
 from bridge.routing import Router
 from bridge.sending import Sender
 from bridge.sources import Incoming, make_sources
-from bridge.store import Counts, SqliteStore
+from bridge.store import OPEN, Counts, SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from random import Random
 
+    from bridge.destinations import Destination
     from bridge.settings import Settings
     from bridge.store import Store
 
@@ -68,6 +70,8 @@ class Bridge:
         self._destinations = make_destinations(settings)
         self._router = Router(settings, self._destinations)
         self._store: Store = SqliteStore(settings.store_path)
+        self._never_twice = _never_twice(self._destinations.values())
+        self._is_retried = settings.mailmodo_uncertain == "retry"
         self._ingest = Ingest(self._store, self._router, self._wake)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._session: ClientSession | None = None
@@ -85,14 +89,9 @@ class Bridge:
             StoreUnavailable: The store cannot be opened.
         """
         await self._store.open()
-        never_twice = sorted(
-            operation
-            for destination in self._destinations.values()
-            for operation, guarantee in destination.guarantees.items()
-            if guarantee is Guarantee.NEVER_TWICE
+        left = await self._store.recover(
+            self._never_twice, retry=self._is_retried, now_ms=unix_ms(self._now())
         )
-        is_retried = self.settings.mailmodo_uncertain == "retry"
-        left = await self._store.recover(never_twice, retry=is_retried, now_ms=unix_ms(self._now()))
         if left:
             _log.warning("%d deliveries were in flight when the bridge last ended", left)
         self._session = ClientSession()
@@ -123,14 +122,20 @@ class Bridge:
             await asyncio.wait_for(self._is_quiet.wait(), grace_s)
         await self._session.close()
         self._session = None
-        self._last_counts = self._store.counts()
+        with suppress(StoreUnavailable):  # whoever opens it next finds the claims
+            await self._store.release(self._never_twice, retry=self._is_retried, now_ms=unix_ms(self._now()))
+            self._last_counts = await self._store.counts()
         await self._store.close()
 
-    def counts(self) -> Counts:
-        """Count what was accepted and what became of it; after a stop, as it was then."""
+    async def counts(self) -> Counts:
+        """Count what was accepted and what became of it; after a stop, as it was then.
+
+        Raises:
+            StoreUnavailable: The store cannot be read.
+        """
         if self._session is None:
             return self._last_counts
-        return self._store.counts()
+        return await self._store.counts()
 
     def _make_app(self) -> web.Application:
         app = web.Application(client_max_size=self.settings.max_body_bytes)
@@ -190,7 +195,7 @@ class Bridge:
                 counts=self._last_counts.as_dict(),
             )
         try:
-            counts, waiting = self._store.counts(), await self._store.waiting()
+            counts, standings = await self._store.counts(), await self._store.standings(*OPEN)
         except StoreUnavailable:
             return _answer(
                 503,
@@ -198,11 +203,14 @@ class Bridge:
                 status="stopped",
                 counts=self._last_counts.as_dict(),
             )
+        waiting: Counter[str] = Counter()
+        for each in standings:
+            waiting[each.destination] += each.number
         destinations = {
             name: {
                 "state": "paused" if dispatcher.pause_reason else "open",
                 "reason": dispatcher.pause_reason,
-                "pending": waiting.get(name, 0),
+                "pending": waiting[name],
             }
             for name, dispatcher in self._dispatchers.items()
         }
@@ -210,6 +218,18 @@ class Bridge:
         return _answer(
             200, status="ok" if is_well else "degraded", counts=counts.as_dict(), destinations=destinations
         )
+
+
+def _never_twice(destinations: Iterable[Destination]) -> tuple[str, ...]:
+    """Name the operations that must not be repeated when their end is unknown."""
+    return tuple(
+        sorted(
+            operation
+            for destination in destinations
+            for operation, guarantee in destination.guarantees.items()
+            if guarantee is Guarantee.NEVER_TWICE
+        )
+    )
 
 
 async def _unknown(request: web.Request) -> web.Response:

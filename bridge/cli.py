@@ -87,9 +87,9 @@ def counts_command(settings: Settings) -> None:
 
 async def _count(settings: Settings) -> Counts:
     store = SqliteStore(settings.store_path)
-    await store.open()
+    await store.open(is_serving=False)
     try:
-        return store.counts()
+        return await store.counts()
     finally:
         await store.close()
 

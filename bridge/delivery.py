@@ -228,6 +228,13 @@ class Dispatcher:
 
     async def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
         """Make one call and settle every record; a batch refused as a whole is halved."""
+        if any(self._is_never_twice(each) for each in deliveries):
+            # Committed before the first byte leaves; what has passed to somebody else meanwhile is not sent.
+            deliveries = await self._store.start(
+                deliveries, now_ms=self._now_ms(), lease_ms=int(self._settings.lease_s * 1000)
+            )
+            if not deliveries:
+                return
         end = await self._sender.send(self._destination.call(deliveries))
         try:
             verdicts = self._destination.judge(deliveries, end)
@@ -266,12 +273,8 @@ class Dispatcher:
 
     async def _settle_unknown(self, deliveries: Sequence[Delivery], reason: str) -> None:
         """Settle what may have arrived: what may be repeated is tried again, the rest is uncertain."""
-        guarantees = self._destination.guarantees
         verdicts = [
-            Verdict(
-                What.UNCERTAIN if guarantees.get(each.operation) is Guarantee.NEVER_TWICE else What.RETRY,
-                reason,
-            )
+            Verdict(What.UNCERTAIN if self._is_never_twice(each) else What.RETRY, reason)
             for each in deliveries
         ]
         if deliveries:
@@ -305,9 +308,12 @@ class Dispatcher:
         For a repeatable operation the end is unknown only where an answer was read and names no record: to send
         the batch again would repeat every record that was taken, each time.
         """
-        if self._destination.guarantees.get(delivery.operation) is Guarantee.NEVER_TWICE:
+        if self._is_never_twice(delivery):
             return self._settings.mailmodo_uncertain == "hold"
         return True
+
+    def _is_never_twice(self, delivery: Delivery) -> bool:
+        return self._destination.guarantees.get(delivery.operation) is Guarantee.NEVER_TWICE
 
     def _report_dead(self, delivery: Delivery, reason: str) -> None:
         """Log a dead delivery; one that its campaign's absence killed, once per campaign."""
