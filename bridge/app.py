@@ -20,6 +20,8 @@ from bridge.routing import Router
 from bridge.sending import Sender
 from bridge.sources import Incoming, make_sources
 from bridge.store import OPEN, Counts, SqliteStore
+from bridge.telemetry import Telemetry
+from bridge.tracing import NO_SPANS, open_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
     from bridge.destinations import Destination
     from bridge.settings import Settings
+    from bridge.sources import Source
     from bridge.store import Store
+    from bridge.telemetry import WebhookSeen
 
 __all__ = ["ROUTES", "Bridge"]
 
@@ -53,6 +57,7 @@ class Bridge:
     Attributes:
         app: The web application; it answers 503 while the bridge is not started.
         settings: What it was told.
+        telemetry: What is seen of it.
     """
 
     def __init__(self, settings: Settings, *, now: Callable[[], datetime], random: Random) -> None:
@@ -72,7 +77,8 @@ class Bridge:
         self._store: Store = SqliteStore(settings.store_path)
         self._never_twice = _never_twice(self._destinations.values())
         self._is_retried = settings.mailmodo_uncertain == "retry"
-        self._ingest = Ingest(self._store, self._router, self._wake)
+        self.telemetry = Telemetry(open_spans() if settings.tracing else NO_SPANS)
+        self._ingest = Ingest(self._store, self._router, wake=self._wake, telemetry=self.telemetry)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._session: ClientSession | None = None
         self._is_taking = False
@@ -93,7 +99,7 @@ class Bridge:
             self._never_twice, retry=self._is_retried, now_ms=unix_ms(self._now())
         )
         if left:
-            _log.warning("%d deliveries were in flight when the bridge last ended", left)
+            _log.warning("deliveries were in flight when the bridge last ended", extra={"deliveries": left})
         self._session = ClientSession()
         sender = Sender(self._session, self.settings, self._now)
         self._dispatchers = {
@@ -104,6 +110,7 @@ class Bridge:
                 settings=self.settings,
                 now=self._now,
                 random=self._random,
+                telemetry=self.telemetry,
             )
             for name, destination in self._destinations.items()
         }
@@ -149,42 +156,51 @@ class Bridge:
         self._dispatchers[destination].wake()
 
     def _inlet(self, name: SourceName) -> Callable[[web.Request], Any]:
-        source = self._sources[name]
-
         async def receive(request: web.Request) -> web.Response:
-            if not self._is_taking:
-                return _unavailable("the bridge is not taking webhooks now")
-            if not source.is_on:
-                return _answer(404, message=f"source {name} is not set up")
-            self._busy += 1
-            self._is_quiet.clear()
-            try:
-                incoming = Incoming(
-                    headers=request.headers,
-                    body=await request.read(),
-                    received_at=self._now(),
-                    secret=request.match_info.get("secret", ""),
-                    where=request.match_info.get("campaignId", ""),
-                )
-                source.authenticate(incoming)
-                is_new = await self._ingest.take(source, incoming)
-            except Unauthentic as error:
-                return _answer(401, message=str(error))
-            except UnsupportedCall as error:
-                return _answer(501, message=str(error))
-            except web.HTTPRequestEntityTooLarge:
-                return _answer(413, message=f"more than {self.settings.max_body_bytes} bytes")
-            except StoreUnavailable as error:
-                _log.error("nothing can be stored: %s", error)
-                return _unavailable("nothing can be stored now")
-            finally:
-                self._busy -= 1
-                if not self._busy:
-                    self._is_quiet.set()
-            new = sum(is_new)
-            return _answer(200, stored=new, known=len(is_new) - new)
+            with self.telemetry.webhook(name) as seen:
+                return await self._receive(self._sources[name], request, seen)
 
         return receive
+
+    async def _receive(self, source: Source, request: web.Request, seen: WebhookSeen) -> web.Response:
+        if not self._is_taking:
+            seen.answered("unavailable")
+            return _unavailable("the bridge is not taking webhooks now")
+        if not source.is_on:
+            seen.answered("source_off")
+            return _answer(404, message=f"source {source.name} is not set up")
+        self._busy += 1
+        self._is_quiet.clear()
+        try:
+            incoming = Incoming(
+                headers=request.headers,
+                body=await request.read(),
+                received_at=self._now(),
+                secret=request.match_info.get("secret", ""),
+                where=request.match_info.get("campaignId", ""),
+            )
+            source.authenticate(incoming)
+            is_new = await self._ingest.take(source, incoming)
+        except Unauthentic as error:
+            seen.answered("unauthentic")
+            return _answer(401, message=str(error))
+        except UnsupportedCall as error:
+            seen.answered("unsupported")
+            return _answer(501, message=str(error))
+        except web.HTTPRequestEntityTooLarge:
+            seen.answered("too_large")
+            return _answer(413, message=f"more than {self.settings.max_body_bytes} bytes")
+        except StoreUnavailable as error:
+            seen.answered("unavailable")
+            _log.error("nothing can be stored", extra={"reason": str(error)})
+            return _unavailable("nothing can be stored now")
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._is_quiet.set()
+        new = sum(is_new)
+        seen.answered("stored" if new else "known", stored=new, known=len(is_new) - new)
+        return _answer(200, stored=new, known=len(is_new) - new)
 
     async def _health(self, _request: web.Request) -> web.Response:
         if not self._is_taking:
