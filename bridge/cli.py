@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +16,6 @@ from bridge.app import Bridge
 from bridge.commands import explain_command, settings_command
 from bridge.configuration import shown
 from bridge.errors import SettingsInvalid, StoreUnavailable
-from bridge.logs import configure
 from bridge.real_environment import RANDOM, now
 from bridge.settings import Settings, table
 from bridge.store import SqliteStore
@@ -60,9 +60,7 @@ def main(context: click.Context, file: Path | None) -> None:
             click.echo(f"error: {problem}", err=True)
         sys.exit(_BAD_INPUT)
     if context.invoked_subcommand is None:
-        configure(context.obj)
-        for line in Settings.misspelt_variables():
-            click.echo(f"warning: {line}", err=True)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         sys.exit(asyncio.run(_serve(context.obj)))
 
 
@@ -89,9 +87,9 @@ def counts_command(settings: Settings) -> None:
 
 async def _count(settings: Settings) -> Counts:
     store = SqliteStore(settings.store_path)
-    await store.open(is_serving=False)
+    await store.open()
     try:
-        return await store.counts()
+        return store.counts()
     finally:
         await store.close()
 

@@ -79,7 +79,7 @@ class Contract:
     document: Mapping[str, Any]
     operations: Mapping[str, Operation]
     hosts: tuple[str, ...]
-    _exact: Mapping[str, Mapping[str, Operation]] = field(repr=False)
+    _exact: Mapping[str, Mapping[str, Match]] = field(repr=False)
     _patterns: tuple[tuple[re.Pattern[str], Operation], ...] = field(repr=False)
 
     @property
@@ -138,7 +138,7 @@ class Contract:
         """
         exact = self._exact.get(path)
         if exact is not None and method in exact:
-            return Match(exact[method], {})
+            return exact[method]
         for pattern, operation in self._patterns:
             if operation.method == method and (found := pattern.fullmatch(path)):
                 return Match(operation, {name: unquote(value) for name, value in found.groupdict().items()})
@@ -198,13 +198,13 @@ def read_contract(name: str, text: str) -> Contract:
                 f"found {operation.id!r}"
             )
         operations[operation.id] = operation
-    exact: dict[str, dict[str, Operation]] = {}
+    exact: dict[str, dict[str, Match]] = {}
     patterns: list[tuple[re.Pattern[str], Operation]] = []
     for operation in operations.values():
         if operation.kind == "operation" and "{" in operation.path:
             patterns.append((_path_pattern(name, operation.path), operation))
         elif operation.kind == "operation":
-            exact.setdefault(operation.path, {})[operation.method] = operation
+            exact.setdefault(operation.path, {})[operation.method] = Match(operation, {})
     return Contract(name, document, operations, _read_hosts(document), exact, tuple(patterns))
 
 

@@ -65,7 +65,7 @@ class Journal:
             secrets: What must not leave the process, value by name.
             judges_for_receiver: See the attribute.
             cause_of: See the attribute.
-            memory_entries: How many entries stay in memory; older ones go to a temporary file.
+            memory_entries: How many entries stay in memory at most; older ones go to a temporary file.
         """
         self._now = now
         self.started_at = now()
@@ -110,7 +110,7 @@ class Journal:
             ValueError: Its id was not reserved here, or is taken.
         """
         number = entry_number(exchange.id)
-        if not 0 < number <= self._last or self._spool.get(number) is not None:
+        if not 0 < number <= self._last or number in self._spool:
             raise ValueError(f"{exchange.id!r} is not a free id of this journal; reserve one with open_entry")
         violations = exchange.violations
         if self.judges_for_receiver is not None and exchange.kind == "webhook":

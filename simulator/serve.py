@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from simulator.scenario import Scenario
 
-__all__ = ["Printing", "credentials", "serve_forever"]
+__all__ = ["ACCOUNTS", "Printing", "credentials", "serve_forever"]
 
-_ACCOUNTS: Final = """
+ACCOUNTS: Final = """
 scenario: Served accounts
 starts: 2026-01-01T00:00:00Z
 lasts: 1 day
@@ -82,7 +82,7 @@ def serve_forever(
         scenario: Whose accounts to set up; None for a set that shows everything.
         fail: Ends the program with a message.
     """
-    accounts = scenario or read_scenario(_ACCOUNTS, "accounts of serve")
+    accounts = scenario or read_scenario(ACCOUNTS, "accounts of serve")
     served = replace(accounts, starts=wall_clock(), journey=(), expect=())
     try:
         run(_serve(served, port=port, printing=printing, bridge=bridge), loop_factory=LiveLoop)

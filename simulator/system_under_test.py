@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
 import os
 import shlex
 import sys
@@ -69,7 +68,7 @@ class SystemUnderTest(Protocol):
         """Stop it as its operator would."""
         ...
 
-    async def counts(self) -> Mapping[str, int]:
+    def counts(self) -> Mapping[str, int]:
         """Say how many messages it accepted and what became of them; empty when it does not tell."""
         ...
 
@@ -190,11 +189,10 @@ class InProcessBridge:
         if self._running is not None:
             await self._running.stop()
 
-    async def counts(self) -> Mapping[str, int]:
+    def counts(self) -> Mapping[str, int]:
         """Ask it, when it can tell."""
         tell = getattr(self._running, "counts", None)
-        told = tell() if tell else {}
-        return dict(await told if inspect.isawaitable(told) else told)
+        return dict(tell()) if tell else {}
 
 
 @dataclass
@@ -221,7 +219,7 @@ class RunningBridge:
     async def stop(self) -> None:
         """Leave it running."""
 
-    async def counts(self) -> Mapping[str, int]:
+    def counts(self) -> Mapping[str, int]:
         """It does not tell."""
         return {}
 
@@ -287,7 +285,7 @@ class CommandBridge:
             self._process.kill()
             await self._process.wait()
 
-    async def counts(self) -> Mapping[str, int]:
+    def counts(self) -> Mapping[str, int]:
         """It does not tell."""
         return {}
 

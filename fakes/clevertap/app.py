@@ -241,7 +241,7 @@ class FakeCleverTap(Fake):
 
     async def _upload(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.UPLOADS):
-            body = parse(call.body)
+            body = parse(call.content)
             records = body.get("d") if isinstance(body, dict) else None
             if not isinstance(records, list) or len(records) > _MAX_RECORDS:
                 raise malformed_request()
@@ -254,7 +254,8 @@ class FakeCleverTap(Fake):
                     unprocessed.append(self._refuse(record, fault, number=number, is_dry=is_dry))
             processed = len(records) - len(unprocessed)
             # Stored first, answered later: whoever gives up waiting does not know what became of it.
-            await asyncio.sleep(self.settings.upload_takes_s)
+            if self.settings.upload_takes_s:
+                await asyncio.sleep(self.settings.upload_takes_s)
         status = "success" if not unprocessed else "partial" if processed else "fail"
         return json_answer({"status": status, "processed": processed, "unprocessed": unprocessed})
 
@@ -319,7 +320,7 @@ class FakeCleverTap(Fake):
     async def _send_external_trigger(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.QUERIES):
             await asyncio.sleep(self.settings.query_takes_s)
-            body = parse(call.body)
+            body = parse(call.content)
             if not isinstance(body, dict) or not isinstance(body.get("to"), dict):
                 raise malformed_request()
             external = body.get("ExternalTrigger", {})

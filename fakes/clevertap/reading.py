@@ -61,7 +61,7 @@ class Reading:
         """Start an export of events."""
         with self._gate.enter(call, Group.QUERIES):
             await asyncio.sleep(self._settings.query_takes_s)
-            return self._open_events(call, parse(call.body))
+            return self._open_events(call, parse(call.content))
 
     async def get_events(self, call: Call) -> web.Response:
         """Give a page of events, or start an export with the query in the URL."""
@@ -86,7 +86,7 @@ class Reading:
         """Start an export of profiles."""
         with self._gate.enter(call, Group.QUERIES):
             await asyncio.sleep(self._settings.query_takes_s)
-            return self._open_profiles(call, parse(call.body))
+            return self._open_profiles(call, parse(call.content))
 
     async def get_profiles(self, call: Call) -> web.Response:
         """Give a page of profiles, or start an export with the query in the URL."""

@@ -91,6 +91,11 @@ class AddressKind(StrEnum):
     GPID = "GPID"
 
 
+_ADDRESS_KINDS: Final = tuple(
+    (kind, kind.value) for kind in AddressKind
+)  # going through an enum takes its time
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """By what a record names its profile.
@@ -174,8 +179,8 @@ def check_record(
 
 def _address(record: Mapping[str, Any]) -> Address:
     found = []
-    for kind in AddressKind:
-        value = record.get(kind.value)
+    for kind, name in _ADDRESS_KINDS:
+        value = record.get(name)
         # A number is taken as its text: clients send numeric customer ids unquoted.
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
         if text.strip():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from contracts.bodies import Body
 from fakes.clevertap.errors import malformed_request
 from fakes.clevertap.exports import MAX_BATCH
 
@@ -17,33 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_size", "json_answer", "parse", "query_from_url", "raw_cursor"]
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_JSON: Final = {"Content-Type": "application/json;charset=utf-8"}
+
 
 def json_answer(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
     """Answer with compact JSON under the media type that was recorded."""
-    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    return web.Response(status=status, body=data, headers={"Content-Type": "application/json;charset=utf-8"})
+    return web.Response(status=status, body=_ENCODER.encode(body).encode(), headers=_JSON)
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if number in (float("inf"), float("-inf")):
-        raise ValueError(text)
-    return number
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(text)
-
-
-_DECODER: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
-
-
-def parse(data: bytes) -> Any:
+def parse(body: Body) -> Any:
     """Read a JSON body, strictly: no NaN, no number beyond a double, no half of a surrogate pair."""
     try:
-        text = data.decode("utf-8-sig")
-        value = _DECODER.decode(text)
-        if "\\u" in text:
+        value = body.json()
+        if b"\\u" in body.raw:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise malformed_request() from None
@@ -61,7 +49,7 @@ def query_from_url(call: Call) -> Any:
     """Read the query from `?query=`, as the official Node and Python clients send it."""
     if "query" not in call.query:
         raise malformed_request()
-    return parse(call.query["query"].encode("utf-8", "replace"))
+    return parse(Body(call.query["query"].encode("utf-8", "replace")))
 
 
 def batch_size(call: Call) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
@@ -15,32 +13,44 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from contracts.bodies import Body
+
 __all__ = ["Call"]
 
+_NO_QUERY: Final[Mapping[str, str]] = {}
 _WRONG: Final = "wrong"
 _WRONG_BASIC: Final = b64encode(b"wrong:wrong").decode()
 
 
-@dataclass(frozen=True, slots=True)
 class Call:
     """One request as a handler sees it.
 
     Attributes:
         request: The request itself, for headers and the rest.
-        body: Raw bytes.
+        content: The body, parsed at most once for judge and handler.
         path: Path parameters, decoded.
         exchange_id: The journal's id for this exchange.
     """
 
-    request: web.Request
-    body: bytes
-    path: Mapping[str, str]
-    exchange_id: str
+    __slots__ = ("content", "exchange_id", "path", "request")
+
+    def __init__(
+        self, request: web.Request, content: Body, path: Mapping[str, str], exchange_id: str
+    ) -> None:
+        self.request = request
+        self.content = content
+        self.path = path
+        self.exchange_id = exchange_id
+
+    @property
+    def body(self) -> bytes:
+        """The raw bytes of the body."""
+        return self.content.raw
 
     @property
     def query(self) -> Mapping[str, str]:
         """Query parameters; the first of a repeated one."""
-        return self.request.query
+        return self.request.query if self.request.rel_url.raw_query_string else _NO_QUERY
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -53,7 +63,7 @@ class Call:
         Raises:
             ValueError: It is not JSON.
         """
-        return json.loads(self.body)
+        return self.content.json()
 
     def form(self) -> dict[str, str]:
         """Parse the body as a classic form post; the last of a repeated field."""
@@ -65,7 +75,7 @@ class Call:
 
     def with_wrong_credentials(self) -> Call:
         """Give the call as the vendor sees it when the credentials in it are not right, wherever they stand."""
-        return _WrongCall(self.request, self.body, self.path, self.exchange_id)
+        return _WrongCall(self.request, self.content, self.path, self.exchange_id)
 
 
 class _WrongCall(Call):

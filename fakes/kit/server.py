@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from aiohttp import ClientSession, web
 
 from contracts import Judge, Violation, load_contract
+from contracts.bodies import Body
 from contracts.validation import NO_CONTRACT
 from fakes.kit.breaking import body_of, break_off, send_part
 from fakes.kit.call import Call
@@ -21,6 +22,7 @@ from fakes.kit.errors import UnboundOperation, VendorError
 from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange, Fact, current_cause
 from fakes.kit.fault_kinds import whole_seconds
 from fakes.kit.faults import Faults
+from fakes.kit.headers import KeptHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -60,6 +62,7 @@ class Fake(ABC):
         self._check_bindings()
         self.faults = Faults(self.contract, now=surroundings.now, random=surroundings.fault_random)
         self.keeper: ExchangeKeeper | None = None
+        self._kept_headers = KeptHeaders()
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: ClientSession | None = None
         self.app = web.Application(client_max_size=_LARGEST_BODY)
@@ -163,11 +166,13 @@ class Fake(ABC):
         body = await _read(request)
         match = self.locate(request.method, request.rel_url.raw_path)
         operation = match.operation if match else None
-        call = Call(request, body, match.parameters if match else {}, exchange_id)
+        call = Call(request, Body(body), match.parameters if match else {}, exchange_id)
+        # Before the handler, who may change the value that both of them read from the body.
+        asked = self._judge_request(call, operation)
         if self.faults.installed and (installed := self.faults.pick_for_call(operation, self._caller(call))):
-            return await _FaultedCall(self, call, operation, installed).serve(started_at)
+            return await _FaultedCall(self, call, operation, installed).serve(started_at, asked)
         response = await self._answer(call, operation)
-        violations = self._judge(call, operation, response)
+        violations = asked + self._judge_response(response, operation)
         self.record(self._exchange(call, operation, response, started_at=started_at, violations=violations))
         return response
 
@@ -194,11 +199,11 @@ class Fake(ABC):
             operation=operation.id if operation else "",
             kind="operation",
             method=request.method,
-            url=str(request.url),
-            request_headers=request.headers,
+            url=_url(request),
+            request_headers=self._kept_headers.keep(request.headers),
             request_body=call.body,
             status=None if response is None else response.status,
-            response_headers={} if response is None else response.headers,
+            response_headers={} if response is None else self._kept_headers.keep(response.headers),
             response_body=b"" if response is None else body_of(response),
             started_at=started_at,
             ended_at=self.surroundings.now(),
@@ -219,27 +224,22 @@ class Fake(ABC):
             self.surroundings.observer.failed(error)
             return self.render_error(VendorError(500, "Internal Server Error"))
 
-    def _judge(
-        self, call: Call, operation: Operation | None, response: web.Response | None
-    ) -> tuple[Violation, ...]:
-        """Judge the request, and the answer unless there is none that the vendor gave."""
+    def _judge_request(self, call: Call, operation: Operation | None) -> tuple[Violation, ...]:
         if operation is None:
             return (NO_CONTRACT(call.request.method, call.request.rel_url.raw_path),)
-        asked = self.judge.request(
-            operation,
-            query=call.query,
-            content_type=call.headers.get("Content-Type", ""),
-            body=call.body,
+        content_type = call.headers.get("Content-Type", "")
+        return self.judge.request(operation, query=call.query, content_type=content_type, body=call.content)
+
+    def _judge_response(
+        self, response: web.Response | None, operation: Operation | None
+    ) -> tuple[Violation, ...]:
+        """Judge an answer, unless there is none that the vendor gave."""
+        if operation is None or response is None:
+            return ()
+        content_type = response.headers.get("Content-Type", "")
+        return self.judge.response(
+            operation, status=response.status, content_type=content_type, body=body_of(response)
         )
-        if response is None:
-            return asked
-        answered = self.judge.response(
-            operation,
-            status=response.status,
-            content_type=response.headers.get("Content-Type", ""),
-            body=body_of(response),
-        )
-        return asked + answered
 
     def _check_bindings(self) -> None:
         wanted = {operation.id for operation in self.contract.of_kind("operation")}
@@ -263,7 +263,7 @@ class _FaultedCall:
         self._call = call
         self._operation = operation
 
-    async def serve(self, started_at: datetime) -> web.StreamResponse:
+    async def serve(self, started_at: datetime, asked: tuple[Violation, ...]) -> web.StreamResponse:
         fake, call, operation = self._fake, self._call, self._operation
         answer = await self.installed.rule.fault.serve(self)
         response = answer.response
@@ -276,7 +276,7 @@ class _FaultedCall:
                 operation,
                 response,
                 started_at=started_at,
-                violations=fake._judge(call, operation, judged),  # noqa: SLF001 - one class in two parts
+                violations=asked + fake._judge_response(judged, operation),  # noqa: SLF001 - one class in two parts
                 error="" if answer.arrives is None and response is not None else "reset",
                 fault=self.installed.rule.describe(),
             )
@@ -305,11 +305,13 @@ class _FaultedCall:
     async def _handle_again(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
         fake, first = self._fake, self._call
-        call = Call(first.request, first.body, first.path, fake.surroundings.observer.open_entry())
+        body = Body(first.body)
+        call = Call(first.request, body, first.path, fake.surroundings.observer.open_entry())
         current_cause.set(call.exchange_id)
         started_at = fake.surroundings.now()
+        violations = fake._judge_request(call, self._operation)  # noqa: SLF001 - one class in two parts
         response = await fake._answer(call, self._operation)  # noqa: SLF001 - one class in two parts
-        violations = fake._judge(call, self._operation, response)  # noqa: SLF001 - one class in two parts
+        violations += fake._judge_response(response, self._operation)  # noqa: SLF001 - one class in two parts
         fake.record(
             fake._exchange(  # noqa: SLF001 - one class in two parts
                 call,
@@ -336,3 +338,9 @@ async def _read(request: web.Request) -> bytes:
         return await request.read()
     except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge):
         return b""
+
+
+def _url(request: web.Request) -> str:
+    """Give the URL as it stood on the wire."""
+    target = request.raw_path
+    return f"{request.scheme}://{request.host}{target}" if target.startswith("/") else target

@@ -358,7 +358,7 @@ async def test_waiter_who_gives_up_is_forgotten() -> None:
 def test_spooled_journal_answers_as_one_in_memory() -> None:
     whole, spooled = sample_run().journal, sample_run(memory_entries=10).journal
 
-    assert spooled.spooled == len(whole) - 10
+    assert len(whole) - 10 <= spooled.spooled <= len(whole)
     assert list(spooled) == list(whole)
     assert spooled.facts("mailmodo", "email_opened") == whole.facts("mailmodo", "email_opened")
     assert spooled.of_person(ASHA) == whole.of_person(ASHA)

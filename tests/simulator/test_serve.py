@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.loop import VirtualLoop
 from simulator.network import VirtualNetwork
 from simulator.scenario_reader import read_scenario
-from simulator.serve import _ACCOUNTS, Printing, _print, credentials
+from simulator.serve import ACCOUNTS, Printing, _print, credentials
 from simulator.world import World
 from tests.support.stories import RECEIPT, scenario_of
 
@@ -25,7 +25,7 @@ async def found_in(scenario: Scenario) -> dict[str, dict[str, Any]]:
 
 
 async def test_everything_is_served_unless_a_scenario_says_less() -> None:
-    everything = await found_in(read_scenario(_ACCOUNTS, "accounts of serve"))
+    everything = await found_in(read_scenario(ACCOUNTS, "accounts of serve"))
 
     assert list(everything) == ["clevertap", "mailmodo", "mailjet", "customerio", "segment", "bridge"]
 
@@ -35,13 +35,13 @@ async def test_vendors_that_take_no_part_are_not_told() -> None:
 
 
 async def test_credentials_are_the_same_every_time() -> None:
-    scenario = read_scenario(_ACCOUNTS, "accounts of serve")
+    scenario = read_scenario(ACCOUNTS, "accounts of serve")
 
     assert await found_in(scenario) == await found_in(scenario)
 
 
 async def test_text_shows_every_credential_and_what_to_try(capsys: pytest.CaptureFixture[str]) -> None:
-    found = await found_in(read_scenario(_ACCOUNTS, "accounts of serve"))
+    found = await found_in(read_scenario(ACCOUNTS, "accounts of serve"))
 
     _print(found, Printing.TEXT)
 
