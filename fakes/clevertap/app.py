@@ -14,6 +14,7 @@ from fakes.clevertap.campaigns import (
     WebhookCampaign,
     WebhookTemplate,
 )
+from fakes.clevertap.counting import Counting
 from fakes.clevertap.errors import (
     CampaignExists,
     CleverTapError,
@@ -77,6 +78,7 @@ class FakeCleverTap(Fake):
         self.state = CleverTapState(settings, now=surroundings.now, random=surroundings.random)
         self._gate = Gate(settings)
         self._reading = Reading(self.state, settings, gate=self._gate, surroundings=surroundings)
+        self._counting = Counting(self.state, settings, gate=self._gate, surroundings=surroundings)
         super().__init__(surroundings)
         self._sender = Sender(self, settings, self)
         self._triggers = Triggers(
@@ -221,6 +223,7 @@ class FakeCleverTap(Fake):
             "getProfiles": self._reading.get_profiles,
             "connect": self._connect,
             "sendExternalTrigger": self._send_external_trigger,
+            **self._counting.handlers(),
         }
 
     def answer_unknown(self, call: Call, *, methods: tuple[str, ...]) -> web.Response:  # noqa: ARG002 - the kit's shape

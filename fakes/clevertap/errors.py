@@ -12,13 +12,14 @@ FakeError
 
 from __future__ import annotations
 
+import json
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from fakes.kit import FakeError, VendorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "CampaignExists",
@@ -31,9 +32,12 @@ __all__ = [
     "WebhookRefused",
     "bad_date_range",
     "incorrect_usage",
-    "invalid_event",
+    "invalid_events",
+    "invalid_group",
+    "invalid_request_id",
     "malformed_request",
     "method_not_allowed",
+    "refused",
     "still_in_progress",
     "too_many_requests",
     "unauthorised",
@@ -201,6 +205,22 @@ def bad_date_range() -> CleverTapError:
     return CleverTapError(200, "Invalid date range", 4002)
 
 
-def invalid_event(name: str) -> CleverTapError:
-    """Refuse a query for an event nobody ever raised; the text holds a JSON list. Source: leanderp/clevertap-mcp."""
-    return CleverTapError(200, f'["Invalid event : {name}"]', 400)
+def invalid_events(names: Sequence[str]) -> CleverTapError:
+    """Refuse events nobody ever raised; the text holds a JSON list. Source: leanderp/clevertap-mcp, tests."""
+    listed = json.dumps([f"Invalid event : {name}" for name in names], ensure_ascii=False)
+    return CleverTapError(200, listed, 400)
+
+
+def invalid_request_id() -> CleverTapError:
+    """Refuse a wrong or an old `req_id`. Source for the text: leanderp/clevertap-mcp; the code is a guess."""
+    return CleverTapError(200, "Invalid request id", 400)
+
+
+def invalid_group() -> CleverTapError:
+    """Refuse a group of `top.json` or `trends.json`. Source for the text: leanderp/clevertap-mcp."""
+    return CleverTapError(200, "Invalid group", 400)
+
+
+def refused(message: str) -> CleverTapError:
+    """Refuse a send or a campaign as HTTP 200. Source for the envelope: clevertap-support-snippets; texts are guesses."""
+    return CleverTapError(200, message, 400)

@@ -1,4 +1,4 @@
-"""Reading back: profile and event records, query filters, and exports page by page behind opaque cursors."""
+"""Reading back: profile and event records, and exports page by page behind opaque cursors."""
 
 from __future__ import annotations
 
@@ -8,25 +8,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
 from urllib.parse import quote, unquote
 
-from fakes.clevertap.errors import bad_date_range, incorrect_usage, invalid_event, still_in_progress
+from fakes.clevertap.errors import incorrect_usage, still_in_progress
 from fakes.clevertap.profiles import PREDEFINED_KEYS, Profile, StoredEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
 
     from fakes.clevertap.settings import CleverTapSettings
-    from fakes.clevertap.state import CleverTapState
 
-__all__ = [
-    "Exports",
-    "Page",
-    "ProfileDetail",
-    "event_record",
-    "profile_record",
-    "select_events",
-    "select_profiles",
-]
+__all__ = ["MAX_BATCH", "Exports", "Page", "ProfileDetail", "event_record", "profile_record"]
 
 MAX_BATCH: Final = 5000
 _CURSOR_BYTES: Final = 1200
@@ -93,129 +84,16 @@ def event_record(profile: Profile, event: StoredEvent, *, utc_offset: timedelta)
     person = profile_record(profile, ProfileDetail(app=False))
     at = datetime.fromtimestamp(event.ts, UTC).astimezone(timezone(utc_offset))
     return {
-        "profile": {"objectId": device.object_id, "platform": device.platform, **person},
+        "profile": {
+            "objectId": device.object_id,
+            "platform": device.platform,
+            "id": profile.number,
+            **person,
+        },
         "ts": int(at.strftime("%Y%m%d%H%M%S")),
         "event_props": dict(event.properties),
         "session_props": {},
     }
-
-
-def select_events(
-    state: CleverTapState, query: Any, *, utc_offset: timedelta
-) -> Sequence[tuple[Profile, StoredEvent]]:
-    """Find the events a query asks for, the oldest first.
-
-    Args:
-        state: Where to look.
-        query: The query body: `event_name`, `from` and `to` (`YYYYMMDD`, both included), optional
-            `event_properties` and `common_profile_properties.profile_fields`.
-        utc_offset: The account's time zone, in which days begin.
-
-    Raises:
-        CleverTapError: The query is not one, the event is unknown, or the range is empty by mistake.
-    """
-    if not isinstance(query, dict):
-        raise incorrect_usage()
-    name, start, end = query.get("event_name"), _day(query.get("from")), _day(query.get("to"))
-    if not isinstance(name, str) or not name or start is None or end is None:
-        raise incorrect_usage()
-    if query.keys() - {"event_name", "from", "to", "event_properties", "common_profile_properties"}:
-        raise incorrect_usage()
-    if start > end:
-        raise bad_date_range()
-    if not state.knows_event(name):
-        raise invalid_event(name)
-    about_event = _filters(query.get("event_properties", []))
-    common = query.get("common_profile_properties", {})
-    if not isinstance(common, dict) or common.keys() - {"profile_fields"}:
-        raise incorrect_usage()
-    about_profile = _filters(common.get("profile_fields", []))
-    zone = timezone(utc_offset)
-    first_ts = start.replace(tzinfo=zone).timestamp()
-    last_ts = (end.replace(tzinfo=zone) + timedelta(days=1)).timestamp()
-    found = [
-        (profile, event)
-        for profile, event in state.events_named(name)
-        if first_ts <= event.ts < last_ts
-        and all(fits(event.properties) for fits in about_event)
-        and all(fits(profile.properties) for fits in about_profile)
-    ]
-    return sorted(found, key=lambda pair: (pair[1].ts, pair[1].number))
-
-
-def select_profiles(state: CleverTapState, query: Any, *, utc_offset: timedelta) -> Sequence[Profile]:
-    """Find the profiles that did what a query asks for, the oldest first.
-
-    Raises:
-        CleverTapError: As for `select_events`.
-    """
-    found = {profile.number: profile for profile, _ in select_events(state, query, utc_offset=utc_offset)}
-    return [found[number] for number in sorted(found)]
-
-
-def _day(value: Any) -> datetime | None:
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if len(text) != 8 or not text.isascii() or not text.isdigit():
-        return None
-    try:
-        # Far ends of the calendar cannot be moved into a time zone.
-        return datetime.strptime(text, "%Y%m%d") if "1970" <= text[:4] <= "9000" else None  # noqa: DTZ007 - the account's zone is put on by the caller
-    except ValueError:
-        return None
-
-
-def _filters(wanted: Any) -> list[Callable[[Mapping[str, Any]], bool]]:
-    if not isinstance(wanted, list):
-        raise incorrect_usage()
-    return [_filter(item) for item in wanted]
-
-
-def _filter(item: Any) -> Callable[[Mapping[str, Any]], bool]:
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-        raise incorrect_usage()
-    operator = item.get("operator", "equals")
-    test = _OPERATORS.get(operator) if isinstance(operator, str) else None
-    if test is None:
-        raise incorrect_usage()
-    name, value = item["name"], item.get("value")
-    return lambda properties: test(properties.get(name), value)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _compare(known: Any, wanted: Any, test: Callable[[float, float], bool]) -> bool:
-    one, other = _number(known), _number(wanted)
-    return one is not None and other is not None and test(one, other)
-
-
-def _equals(known: Any, wanted: Any) -> bool:
-    if isinstance(wanted, list):
-        return any(_equals(known, item) for item in wanted)
-    return known is not None and (known == wanted or str(known).lower() == str(wanted).lower())
-
-
-def _contains(known: Any, wanted: Any) -> bool:
-    return known is not None and str(wanted).lower() in str(known).lower()
-
-
-_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "equals": _equals,
-    "not_equals": lambda known, wanted: not _equals(known, wanted),
-    "contains": _contains,
-    "does_not_contain": lambda known, wanted: not _contains(known, wanted),
-    "exists": lambda known, _: known is not None,
-    "does_not_exist": lambda known, _: known is None,
-    "greater_than": lambda known, wanted: _compare(known, wanted, lambda one, other: one > other),
-    "greater_than_equals": lambda known, wanted: _compare(known, wanted, lambda one, other: one >= other),
-    "less_than": lambda known, wanted: _compare(known, wanted, lambda one, other: one < other),
-    "less_than_equals": lambda known, wanted: _compare(known, wanted, lambda one, other: one <= other),
-}
-"""Source: CleverTap/clevertap-support-snippets, query language."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,10 +11,9 @@ from fakes.clevertap.exports import (
     ProfileDetail,
     event_record,
     profile_record,
-    select_events,
-    select_profiles,
 )
 from fakes.clevertap.gate import Gate, Group
+from fakes.clevertap.queries import Query, read_query
 from fakes.clevertap.wire import batch_size, json_answer, parse, query_from_url, raw_cursor
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ class Reading:
         self._state = state
         self._settings = settings
         self._gate = gate
+        self._now = surroundings.now
         self._exports = Exports(settings, now=surroundings.now, random=surroundings.random)
 
     async def get_profile(self, call: Call) -> web.Response:
@@ -73,7 +73,7 @@ class Reading:
 
     def _open_events(self, call: Call, query: Any) -> web.Response:
         offset = self._settings.utc_offset
-        rows = select_events(self._state, query, utc_offset=offset)
+        rows = self._read(query).events(self._state)
         cursor = self._exports.open(
             rows,
             lambda row: event_record(row[0].current, row[1], utc_offset=offset),
@@ -81,6 +81,9 @@ class Reading:
             is_events=True,
         )
         return json_answer({"status": "success", "cursor": cursor})
+
+    def _read(self, query: Any) -> Query:
+        return read_query(query, self._state, utc_offset=self._settings.utc_offset, now=self._now())
 
     async def start_profile_export(self, call: Call) -> web.Response:
         """Start an export of profiles."""
@@ -97,7 +100,7 @@ class Reading:
             return self._open_profiles(call, query_from_url(call))
 
     def _open_profiles(self, call: Call, query: Any) -> web.Response:
-        rows = select_profiles(self._state, query, utc_offset=self._settings.utc_offset)
+        rows = self._read(query).profiles(self._state)
         detail = ProfileDetail(
             **{part: call.query.get(part, "true").lower() in _YES for part in ("app", "events", "profile")}
         )

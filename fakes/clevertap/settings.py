@@ -62,6 +62,8 @@ class CleverTapSettings:
         freshness_back: How old an event may be and still trigger a live campaign.
         freshness_ahead: How far in the future, likewise.
         export_multiples_of_23: Pages of exports as once measured: multiples of 23, smaller sizes unlimited.
+        async_counts: Answer counts, top values and trends with `partial` and a `req_id` to poll.
+        count_polls: How often a `req_id` is polled until the result is there.
         export_polls: How often each page of an export first answers "still in progress".
     """
 
@@ -91,6 +93,8 @@ class CleverTapSettings:
     freshness_ahead: timedelta = timedelta(minutes=2)
     export_multiples_of_23: bool = False
     export_polls: int = 0
+    async_counts: bool = False
+    count_polls: int = 2
 
     def __post_init__(self) -> None:
         if self.region not in REGION_HOSTS:

@@ -116,6 +116,7 @@ async def test_event_record_is_complete_and_in_the_accounts_time_zone() -> None:
                 "profile": {
                     "objectId": "-i1",
                     "platform": "iOS",
+                    "id": 1,
                     "identity": "asha@example.com",
                     "email": "asha@example.com",
                     "name": "Asha",
