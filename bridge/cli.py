@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from bridge.app import Bridge
 from bridge.commands import explain_command, settings_command
 from bridge.configuration import shown
 from bridge.errors import SettingsInvalid, StoreUnavailable
+from bridge.logs import configure
 from bridge.real_environment import RANDOM, now
 from bridge.settings import Settings, table
 from bridge.store import SqliteStore
@@ -60,7 +60,9 @@ def main(context: click.Context, file: Path | None) -> None:
             click.echo(f"error: {problem}", err=True)
         sys.exit(_BAD_INPUT)
     if context.invoked_subcommand is None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        configure(context.obj)
+        for line in Settings.misspelt_variables():
+            click.echo(f"warning: {line}", err=True)
         sys.exit(asyncio.run(_serve(context.obj)))
 
 
@@ -87,9 +89,9 @@ def counts_command(settings: Settings) -> None:
 
 async def _count(settings: Settings) -> Counts:
     store = SqliteStore(settings.store_path)
-    await store.open()
+    await store.open(is_serving=False)
     try:
-        return store.counts()
+        return await store.counts()
     finally:
         await store.close()
 

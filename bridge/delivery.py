@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bridge.destinations import Failed, Guarantee, Verdict, What
 from bridge.engagement import unix_ms
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bridge.sending import Sender
     from bridge.settings import Settings
     from bridge.store import Delivery, Store
+    from bridge.telemetry import Telemetry
 
 __all__ = ["Dispatcher", "back_off_s"]
 
@@ -71,7 +72,9 @@ class Dispatcher:
         settings: Settings,
         now: Callable[[], datetime],
         random: Random,
+        telemetry: Telemetry,
     ) -> None:
+        self._telemetry = telemetry
         self._destination = destination
         self._store = store
         self._sender = sender
@@ -137,7 +140,7 @@ class Dispatcher:
                 await self._fill()
                 await self._arm()
             except StoreUnavailable as error:
-                _log.error("%s: the store is not available: %s", self.name, error)
+                self._say(logging.ERROR, "the store is not available", reason=str(error))
                 self._timer = asyncio.get_running_loop().call_later(_STORE_RETRY_S, self.wake)
 
     async def _fill(self) -> None:
@@ -207,7 +210,7 @@ class Dispatcher:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("%s: a delivery could not be settled: %s", self.name, error)
+            _log.error("a delivery could not be settled", extra={"destination": self.name}, exc_info=error)
         self.wake()
 
     async def _attempt(self, groups: Sequence[Sequence[Delivery]]) -> None:
@@ -228,13 +231,23 @@ class Dispatcher:
 
     async def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
         """Make one call and settle every record; a batch refused as a whole is halved."""
-        end = await self._sender.send(self._destination.call(deliveries))
-        try:
-            verdicts = self._destination.judge(deliveries, end)
-        except Exception:  # noqa: BLE001 - a judge that fails must not lose what was sent: the answer counts as none
-            _log.exception("%s: an answer could not be judged", self.name)
-            await self._settle_unknown(deliveries, "answer could not be judged")
-            return
+        if any(self._is_never_twice(each) for each in deliveries):
+            # Committed before the first byte leaves; what has passed to somebody else meanwhile is not sent.
+            deliveries = await self._store.start(
+                deliveries, now_ms=self._now_ms(), lease_ms=int(self._settings.lease_s * 1000)
+            )
+            if not deliveries:
+                return
+        with self._telemetry.call(self.name, deliveries) as seen:
+            end = await self._sender.send(self._destination.call(deliveries))
+            seen.ended(end)
+            try:
+                verdicts = self._destination.judge(deliveries, end)
+            except Exception:  # noqa: BLE001 - a judge that fails must not lose what was sent: the answer counts as none
+                _log.exception("an answer could not be judged", extra={"destination": self.name})
+                await self._settle_unknown(deliveries, "answer could not be judged")
+                return
+            seen.judged(verdicts)
         if verdicts[0].what is What.HALVE and len(deliveries) > 1:
             middle = len(deliveries) // 2
             await self._hand_over(deliveries[:middle])
@@ -266,12 +279,8 @@ class Dispatcher:
 
     async def _settle_unknown(self, deliveries: Sequence[Delivery], reason: str) -> None:
         """Settle what may have arrived: what may be repeated is tried again, the rest is uncertain."""
-        guarantees = self._destination.guarantees
         verdicts = [
-            Verdict(
-                What.UNCERTAIN if guarantees.get(each.operation) is Guarantee.NEVER_TWICE else What.RETRY,
-                reason,
-            )
+            Verdict(What.UNCERTAIN if self._is_never_twice(each) else What.RETRY, reason)
             for each in deliveries
         ]
         if deliveries:
@@ -286,7 +295,7 @@ class Dispatcher:
                 delivery=delivery, state=State.PENDING, reason=verdict.reason, due_ms=self._now_ms()
             )
         if what is What.UNCERTAIN and self._is_held(delivery):
-            _log.warning("%s: %s is uncertain: %s", self.name, delivery.operation, verdict.reason)
+            self._say(logging.WARNING, "a delivery is uncertain", delivery, reason=verdict.reason)
             return Settlement(delivery=delivery, state=State.UNCERTAIN, reason=verdict.reason)
         if what in (What.DEAD, What.HALVE):
             self._report_dead(delivery, verdict.reason)
@@ -296,7 +305,9 @@ class Dispatcher:
             self._pause_as_asked(wait_s, verdict.reason)
         due_ms = self._now_ms() + int(wait_s * 1000)
         if due_ms - delivery.created_ms > self._settings.age_limit_s * 1000:
-            return Settlement(delivery=delivery, state=State.DEAD, reason=f"expired, last {verdict.reason}")
+            reason = f"expired, last {verdict.reason}"
+            self._report_dead(delivery, reason)
+            return Settlement(delivery=delivery, state=State.DEAD, reason=reason)
         return Settlement(delivery=delivery, state=State.PENDING, reason=verdict.reason, due_ms=due_ms)
 
     def _is_held(self, delivery: Delivery) -> bool:
@@ -305,9 +316,12 @@ class Dispatcher:
         For a repeatable operation the end is unknown only where an answer was read and names no record: to send
         the batch again would repeat every record that was taken, each time.
         """
-        if self._destination.guarantees.get(delivery.operation) is Guarantee.NEVER_TWICE:
+        if self._is_never_twice(delivery):
             return self._settings.mailmodo_uncertain == "hold"
         return True
+
+    def _is_never_twice(self, delivery: Delivery) -> bool:
+        return self._destination.guarantees.get(delivery.operation) is Guarantee.NEVER_TWICE
 
     def _report_dead(self, delivery: Delivery, reason: str) -> None:
         """Log a dead delivery; one that its campaign's absence killed, once per campaign."""
@@ -315,24 +329,33 @@ class Dispatcher:
             if delivery.path in self._reported_404:
                 return
             self._reported_404.add(delivery.path)
-        _log.warning("%s: %s is dead: %s", self.name, delivery.operation, reason)
+        self._say(logging.WARNING, "a delivery is dead", delivery, reason=reason)
+
+    def _say(self, level: int, event: str, delivery: Delivery | None = None, *, reason: str = "") -> None:
+        """Log something about the destination or one of its deliveries, whose number finds it in the store."""
+        fields: dict[str, Any] = {"destination": self.name}
+        if delivery is not None:
+            fields |= {"delivery_id": delivery.seq, "operation": delivery.operation}
+        _log.log(level, event, extra=fields | ({"reason": reason} if reason else {}))
 
     def _pause_for_credentials(self, reason: str) -> None:
         """Leave the destination alone until a probe passes: refused credentials are no fault of the event."""
         if not self._pause.probes:
-            _log.error("%s is paused: %s; check its credentials", self.name, reason)
+            self._say(logging.ERROR, "a destination is paused; check its credentials", reason=reason)
+            self._telemetry.paused(self.name, "credentials")
         wait_s = min(self._settings.longest_wait_s, _FIRST_PROBE_S * 2 ** min(self._pause.probes, _DOUBLINGS))
         self._pause = _Pause(self._now_ms() + int(wait_s * 1000), reason, self._pause.probes + 1)
 
     def _pause_as_asked(self, wait_s: float, reason: str) -> None:
         until_ms = self._now_ms() + int(wait_s * 1000)
         if until_ms > self._pause.until_ms:
+            self._telemetry.paused(self.name, "asked")
             self._pause = _Pause(until_ms, reason, self._pause.probes)
 
     def _resume(self) -> None:
         """End a pause after a call that was let in."""
         if self._pause.probes:
-            _log.info("%s takes deliveries again", self.name)
+            self._say(logging.INFO, "a destination takes deliveries again")
             self._pause = _Pause()
 
     async def _arm(self) -> None:

@@ -2,6 +2,7 @@
 
 BridgeError
 ├── SettingsInvalid    a settings file or variable does not say what is needed
+├── ExtraMissing       something was asked for that needs a library which is not installed
 ├── Unauthentic        a webhook brings no proof, or a wrong one
 ├── UnsupportedCall    an authentic call of a kind that this destination does not take
 ├── Unreadable         an authentic webhook that cannot be read; it is stored and quarantined
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "BridgeError",
+    "ExtraMissing",
     "Problem",
     "SettingsInvalid",
     "StoreUnavailable",
@@ -58,6 +60,20 @@ class SettingsInvalid(BridgeError):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class ExtraMissing(BridgeError):
+    """A library is not installed that something needs.
+
+    Attributes:
+        extra: The extra of this project that brings it.
+    """
+
+    def __init__(self, what: str, *, extra: str) -> None:
+        super().__init__(
+            f"{what} needs a library that is not installed; install it with: pip install 'journeylab[{extra}]'"
+        )
+        self.extra = extra
 
 
 class Unauthentic(BridgeError):

@@ -6,6 +6,7 @@ one odd event may hold back all that follow.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bridge.routing import Router
     from bridge.sources import Incoming, Source
     from bridge.store import Identities, Plan, Store
+    from bridge.telemetry import Telemetry
 
 __all__ = ["Ingest", "make_intakes", "read_pieces"]
 
@@ -38,7 +40,7 @@ def read_pieces(source: Source, incoming: Incoming) -> Sequence[Reading]:
     except Unreadable as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - what is authentic is quarantined, and read again once mended
-        _log.exception("a webhook of %s could not be read", source.name)
+        _log.exception("a webhook could not be read", extra={"source": str(source.name)})
         problem = f"reader: {type(error).__name__}: {error}"
     return (
         Reading(
@@ -68,10 +70,13 @@ def make_intakes(source: Source, incoming: Incoming, readings: Sequence[Reading]
 class Ingest:
     """Stores pieces with their outcomes, then wakes whoever has something to send."""
 
-    def __init__(self, store: Store, router: Router, wake: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: Store, router: Router, *, wake: Callable[[str], None], telemetry: Telemetry
+    ) -> None:
         self._store = store
         self._router = router
         self._wake = wake
+        self._telemetry = telemetry
 
     async def take(self, source: Source, incoming: Incoming) -> tuple[bool, ...]:
         """Take one authentic webhook, and say for each of its pieces whether it was new.
@@ -91,10 +96,13 @@ class Ingest:
                 if outcome.state is State.PENDING:
                     woken[outcome.destination] = None
                 elif outcome.state is State.QUARANTINED:
-                    _log.warning("a webhook of %s is quarantined", intake.source)
+                    _log.warning("a webhook is quarantined", extra={"source": str(intake.source)})
             return plan
 
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         is_new = await self._store.take_in(intakes, planner)
+        self._telemetry.committed(loop.time() - began_s)
         for destination in woken:
             self._wake(destination)
         return is_new

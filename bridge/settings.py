@@ -42,6 +42,17 @@ class Settings:
         least=1,
         restart=True,
     )
+    log_level: str = setting(
+        "info", "The least that is logged.", choices=("debug", "info", "warning", "error")
+    )
+    log_format: str = setting(
+        "text", "Each line of the log: `key=value` pairs, or an object of JSON.", choices=("text", "json")
+    )
+    tracing: bool = setting(
+        False,
+        "Spans for each webhook and each call, through the OpenTelemetry API (extra `tracing`).",
+        restart=True,
+    )
     request_timeout_s: float = setting(
         30.0, "How long one call to a destination may take.", unit="s", least=0.001
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import os
 import shlex
 import sys
@@ -68,7 +69,7 @@ class SystemUnderTest(Protocol):
         """Stop it as its operator would."""
         ...
 
-    def counts(self) -> Mapping[str, int]:
+    async def counts(self) -> Mapping[str, int]:
         """Say how many messages it accepted and what became of them; empty when it does not tell."""
         ...
 
@@ -189,10 +190,11 @@ class InProcessBridge:
         if self._running is not None:
             await self._running.stop()
 
-    def counts(self) -> Mapping[str, int]:
+    async def counts(self) -> Mapping[str, int]:
         """Ask it, when it can tell."""
         tell = getattr(self._running, "counts", None)
-        return dict(tell()) if tell else {}
+        told = tell() if tell else {}
+        return dict(await told if inspect.isawaitable(told) else told)
 
 
 @dataclass
@@ -219,7 +221,7 @@ class RunningBridge:
     async def stop(self) -> None:
         """Leave it running."""
 
-    def counts(self) -> Mapping[str, int]:
+    async def counts(self) -> Mapping[str, int]:
         """It does not tell."""
         return {}
 
@@ -285,7 +287,7 @@ class CommandBridge:
             self._process.kill()
             await self._process.wait()
 
-    def counts(self) -> Mapping[str, int]:
+    async def counts(self) -> Mapping[str, int]:
         """It does not tell."""
         return {}
 

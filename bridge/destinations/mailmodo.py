@@ -128,6 +128,7 @@ def contact_data(traits: Mapping[str, Any]) -> dict[str, Any]:
             data["age"] = _whole(value)
         else:
             data |= flatten({_FIELDS.get(lower) or snake_case(name): value})
+    data["postal_code"] = _postal_code(data.get("postal_code"))
     return {key: value for key, value in data.items() if value is not None}
 
 
@@ -144,6 +145,13 @@ def custom_event(engagement: Engagement, address: str) -> dict[str, Any]:
 def event_ts(engagement: Engagement) -> int:
     """Give the event's own time in UNIX seconds."""
     return int(engagement.occurred_at.timestamp())
+
+
+def _postal_code(value: object) -> str | int | None:
+    """Give a postal code as the vendor takes it: a text or a whole number; yes and no are none."""
+    if isinstance(value, bool):
+        return None
+    return value if isinstance(value, (str, int)) or value is None else str(value)
 
 
 def _address(value: object) -> dict[str, Any]:

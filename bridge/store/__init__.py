@@ -1,32 +1,42 @@
 """Inbox and outbox: the protocol, and SQLite behind it."""
 
-from bridge.store.base import (
+from bridge.store.base import Store
+from bridge.store.records import (
+    OPEN,
     Counts,
     Delivery,
+    DeliveryFile,
+    Evidence,
     Identities,
     Identity,
     Intake,
     Outcome,
+    Pause,
     Plan,
     Planner,
     Settlement,
+    Standing,
     State,
-    Store,
     StoredDelivery,
 )
 from bridge.store.sqlite import SqliteStore
 
 __all__ = [
+    "OPEN",
     "Counts",
     "Delivery",
+    "DeliveryFile",
+    "Evidence",
     "Identities",
     "Identity",
     "Intake",
     "Outcome",
+    "Pause",
     "Plan",
     "Planner",
     "Settlement",
     "SqliteStore",
+    "Standing",
     "State",
     "Store",
     "StoredDelivery",

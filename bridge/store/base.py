@@ -1,257 +1,119 @@
 """What the bridge asks of a store: take webhooks in, hand deliveries out, settle them, and count.
 
-An inbox row is one piece of a webhook; a delivery is one record for one destination. Every piece has at least one
-outcome, so nothing that was accepted can be missing from the count.
+Two implementations keep this protocol: one SQLite file for one bridge, and a Postgres database that several bridges
+may share. One suite of tests holds for both.
+
+The life of a claim: `claim` leases deliveries to this store under a fencing number; `start` commits that an attempt
+begins, before the first byte leaves; `settle` ends it. Whoever comes late changes nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from bridge.engagement import Engagement, SourceName
+    from bridge.store.records import (
+        Counts,
+        Delivery,
+        DeliveryFile,
+        Intake,
+        Pause,
+        Planner,
+        Settlement,
+        Standing,
+        State,
+        StoredDelivery,
+    )
 
-__all__ = [
-    "Counts",
-    "Delivery",
-    "Identities",
-    "Identity",
-    "Intake",
-    "Outcome",
-    "Plan",
-    "Planner",
-    "Settlement",
-    "State",
-    "Store",
-    "StoredDelivery",
-]
-
-
-class State(StrEnum):
-    """Where a delivery stands. All but the first two are final."""
-
-    PENDING = "pending"
-    CLAIMED = "claimed"
-    DELIVERED = "delivered"
-    DEAD = "dead"
-    UNCERTAIN = "uncertain"
-    FILTERED = "filtered"
-    QUARANTINED = "quarantined"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What is to become of an engagement at one destination.
-
-    Attributes:
-        state: `pending` to be sent, `filtered` or `quarantined` with a reason.
-        destination: Whose dispatcher sends it; empty when it goes nowhere.
-        operation: What is called there.
-        path: Path of the call, for destinations that take one record per call.
-        body: The record as it goes over the wire, JSON in UTF-8.
-        lane: Deliveries of one lane are sent strictly one after the other; empty for no order.
-        reason: Why it is not sent.
-    """
-
-    state: State
-    destination: str = ""
-    operation: str = ""
-    path: str = ""
-    body: bytes = b""
-    lane: str = ""
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """An address that Segment identified, and as whom."""
-
-    user_id: str
-    email: str
-    identified_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All outcomes of one engagement, at least one, and what is to be remembered of it."""
-
-    outcomes: tuple[Outcome, ...]
-    identity: Identity | None = None
-
-
-class Identities(Protocol):
-    """Whom Segment identified so far."""
-
-    def user_of(self, email: str) -> str | None:
-        """Say as which user an address was last identified; case does not count."""
-        ...
-
-    def address_of(self, user_id: str) -> str | None:
-        """Say with which address a user was last identified."""
-        ...
-
-
-class Planner(Protocol):
-    """Decides what becomes of a piece; never raises."""
-
-    def __call__(self, intake: Intake, identities: Identities, /) -> Plan:
-        """Give every outcome."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """One piece of a webhook on its way into the inbox.
-
-    Attributes:
-        dedup_key: Pieces with the same key are the same, until it expires.
-        expires_at: When the key is forgotten.
-        engagement: None when the piece cannot be read.
-        problem: Why it cannot.
-    """
-
-    source: SourceName
-    dedup_key: str
-    raw: bytes
-    where: str
-    received_at: datetime
-    expires_at: datetime
-    engagement: Engagement | None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One claimed delivery; whoever holds its fence may settle it.
-
-    Attributes:
-        seq: Its number in the outbox.
-        attempts: This one included.
-        created_ms: When it came in, UNIX milliseconds.
-        fence: Number of the claim; a later claim has a higher one.
-    """
-
-    seq: int
-    destination: str
-    operation: str
-    path: str
-    body: bytes
-    lane: str
-    attempts: int
-    created_ms: int
-    fence: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
-    """How one attempt ended.
-
-    Attributes:
-        state: `pending` to try again, or a final state.
-        reason: Why it is not delivered; the vendor's reference when it is.
-        due_ms: When to try again, UNIX milliseconds.
-    """
-
-    delivery: Delivery
-    state: State
-    reason: str = ""
-    due_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDelivery:
-    """A delivery as people look at it."""
-
-    seq: int
-    engagement_id: str
-    source: str
-    kind: str
-    destination: str
-    operation: str
-    state: State
-    reason: str
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """How many records were accepted, and what became of them. A claimed one is still pending."""
-
-    accepted: int = 0
-    delivered: int = 0
-    pending: int = 0
-    dead: int = 0
-    uncertain: int = 0
-    filtered: int = 0
-    quarantined: int = 0
-    duplicate: int = 0
-
-    @property
-    def is_balanced(self) -> bool:
-        """Whether everything that was accepted is accounted for, once."""
-        accounted: int = sum(self.as_dict().values()) - self.accepted
-        return self.accepted == accounted
-
-    def keys(self) -> tuple[str, ...]:
-        """Name the counts; with `counts[name]` it makes `dict(counts)`."""
-        return tuple(each.name for each in fields(self))
-
-    def __getitem__(self, name: str) -> int:
-        number: int = getattr(self, name)
-        return number
-
-    def as_dict(self) -> dict[str, int]:
-        """Give the counts by name."""
-        return {name: self[name] for name in self.keys()}
+__all__ = ["Store"]
 
 
 class Store(Protocol):
-    """Keeps inbox, outbox and identities. What a call changed is committed when it returns.
+    """Keeps inbox, outbox, identities and pauses. What a call changed is committed when it returns.
 
-    Every method raises `StoreUnavailable` when the store cannot be read or written.
+    Instants are UNIX milliseconds. Every method raises `StoreUnavailable` when the store cannot be read or written;
+    nothing of that call is left then.
     """
 
-    async def open(self) -> None:
-        """Open it, and bring its schema up to date."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other bridges may work on the same store, so that one must look after what they leave behind."""
+        ...
+
+    async def open(self, *, is_serving: bool = True) -> None:
+        """Open it, and bring its schema up to date.
+
+        Args:
+            is_serving: Whether to claim and settle; a store that one bridge at a time can serve refuses a second.
+                What only looks, or moves what is settled, may open it beside a serving one.
+        """
         ...
 
     async def close(self) -> None:
-        """Finish what is queued and close it."""
+        """Finish what is queued and close it. Claims stay; `release` hands them back."""
+        ...
+
+    def listen(self, wake: Callable[[str], None]) -> None:
+        """Have a destination woken when another process makes something due for it. Only a hint: it may be lost."""
         ...
 
     async def take_in(self, intakes: Sequence[Intake], planner: Planner) -> tuple[bool, ...]:
         """Store pieces with their outcomes in one transaction, and say which of them were new.
 
-        The planner sees what every earlier piece made known. A repeat is counted, and nothing else.
+        The planner sees what every earlier piece made known; it may be asked again about the same piece. A repeat is
+        counted, and nothing else.
         """
         ...
 
     async def claim(
         self, destination: str, limit: int, *, now_ms: int, lease_ms: int
     ) -> tuple[Delivery, ...]:
-        """Claim deliveries that are due, oldest first, and commit that an attempt at each has started."""
+        """Claim deliveries that are due, those due longest first, of each lane only the head.
+
+        Args:
+            destination: Whose deliveries.
+            limit: How many at most.
+            now_ms: The instant.
+            lease_ms: For how long they are this store's alone.
+        """
+        ...
+
+    async def start(
+        self, deliveries: Sequence[Delivery], *, now_ms: int, lease_ms: int
+    ) -> tuple[Delivery, ...]:
+        """Commit that an attempt at claimed deliveries begins now, and renew their lease.
+
+        To be called before the first byte of what must not happen twice, and whenever a claim is kept for long.
+
+        Returns:
+            Those that are still claimed under the same fence; the others belong to somebody else and must not be sent.
+        """
         ...
 
     async def settle(self, settlements: Sequence[Settlement], *, now_ms: int) -> int:
         """Settle attempts in one transaction; one whose fence has passed changes nothing.
+
+        One that becomes uncertain though evidence of its effect has come in is delivered.
 
         Returns:
             How many were settled.
         """
         ...
 
+    async def release(self, never_twice: Collection[str], *, retry: bool, now_ms: int) -> int:
+        """End all claims that this store still holds, at a graceful stop; arguments and result as of `recover`."""
+        ...
+
     async def recover(self, never_twice: Collection[str], *, retry: bool, now_ms: int) -> int:
-        """Settle claims that a former process left behind.
+        """End the claims of bridges that are gone, and of those that outlived their lease; no other.
 
         Args:
-            never_twice: Operations whose attempt may have succeeded: they become uncertain.
+            never_twice: Operations that must not be repeated: a started attempt may have succeeded, and becomes
+                uncertain. Whatever else there is becomes pending.
             retry: Whether those are tried again nevertheless.
-            now_ms: UNIX milliseconds.
+            now_ms: The instant.
 
         Returns:
             How many claims there were.
@@ -262,14 +124,89 @@ class Store(Protocol):
         """Say when the next delivery of a destination is due; None when nothing waits."""
         ...
 
-    def counts(self) -> Counts:
-        """Count what was accepted and what became of it, as committed; answered at once."""
+    async def pauses(self) -> Mapping[str, Pause]:
+        """Give the pauses of destinations, as committed last."""
         ...
 
-    async def waiting(self) -> dict[str, int]:
-        """Count what is not settled yet, by destination."""
+    async def set_pause(self, destination: str, pause: Pause | None) -> None:
+        """Keep a pause over restarts; None ends it."""
         ...
 
-    async def deliveries(self, *states: State, limit: int = 100) -> tuple[StoredDelivery, ...]:
-        """List deliveries in some states, or in any, oldest first."""
+    async def counts(self) -> Counts:
+        """Count what was accepted and what became of it, in one consistent look."""
+        ...
+
+    async def standings(self, *states: State) -> tuple[Standing, ...]:
+        """Count deliveries in some states, or in any, by destination and state. Open states are cheap to ask for."""
+        ...
+
+    async def deliveries(
+        self, *states: State, destination: str | None = None, after_seq: int = 0, limit: int = 100
+    ) -> tuple[StoredDelivery, ...]:
+        """List deliveries in some states, or in any, by number.
+
+        Args:
+            states: The states; none for all.
+            destination: Whose; None for all.
+            after_seq: Where the page before ended.
+            limit: How many at most.
+        """
+        ...
+
+    async def delivery(self, seq: int) -> DeliveryFile | None:
+        """Show one delivery, and the piece that it comes from; None when there is no such number."""
+        ...
+
+    async def move(
+        self, seqs: Sequence[int], *, of: Collection[State], to: State, reason: str, now_ms: int
+    ) -> tuple[int, ...]:
+        """Change the state of deliveries by hand: requeue, discard, decide what was uncertain.
+
+        What goes to `pending` starts anew: no attempts, and its age counts from now. What is discarded becomes
+        `filtered` with the reason.
+
+        Args:
+            seqs: Their numbers.
+            of: States in which they may be; one in another state is left alone. Never `claimed`.
+            to: The new state. Never `claimed`.
+            reason: Why.
+            now_ms: The instant.
+
+        Returns:
+            The numbers of those that were moved.
+        """
+        ...
+
+    async def replay(
+        self, inbox_seq: int, intakes: Sequence[Intake], planner: Planner, *, now_ms: int
+    ) -> int | None:
+        """Plan the quarantined outcomes of a piece anew, in one transaction.
+
+        Args:
+            inbox_seq: The piece.
+            intakes: What its bytes are read as now; one that was unreadable may be several. The others are taken in
+                as if they had just come.
+            planner: As of `take_in`.
+            now_ms: The instant.
+
+        Returns:
+            How many outcomes were added; None when nothing of the piece is quarantined, and nothing was done.
+        """
+        ...
+
+    async def expire(
+        self, *, settled_before_ms: int, dead_before_ms: int, now_ms: int, limit: int = 1000
+    ) -> int:
+        """Delete old pieces with their deliveries, keys past their window, and old evidence. Counts stay as they are.
+
+        A piece goes only as a whole: when all its deliveries are delivered, filtered or dead for long enough and its
+        key has left its window. Uncertain and quarantined ones wait for a person, however long.
+
+        Returns:
+            How many pieces were deleted; when it is `limit`, there may be more.
+        """
+        ...
+
+    async def check(self) -> tuple[str, ...]:
+        """Look for damage: of the file, and of what must always be true. Empty when there is none."""
         ...

@@ -162,7 +162,7 @@ class Rig:
     async def settle(self, seconds: float = 1.0) -> Counts:
         """Let virtual time pass, then demand that the books balance."""
         await asyncio.sleep(seconds)
-        counts = self.bridge.counts()
+        counts = await self.bridge.counts()
         assert counts.is_balanced, counts
         return counts
 

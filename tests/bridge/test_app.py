@@ -132,7 +132,8 @@ async def test_authentic_nonsense_is_stored_with_its_bytes_and_answered_200(body
         assert counts.quarantined == 1
         store = made.bridge._store
         assert isinstance(store, SqliteStore)
-        assert store._read("SELECT raw FROM inbox") == [(body,)]
+        assert store._open is not None
+        assert store._open.execute("SELECT raw FROM inbox").fetchall() == [(body,)]
 
 
 async def test_a_mapping_that_raises_does_not_reach_the_vendor(monkeypatch: pytest.MonkeyPatch):
@@ -214,7 +215,7 @@ async def test_health_of_a_stopped_bridge_is_503_and_keeps_the_counts():
         status, health = await made.get("/healthz")
 
         assert (status, health["status"], health["counts"]["delivered"]) == (503, "stopped", 1)
-        assert dict(made.bridge.counts()) == health["counts"]
+        assert dict(await made.bridge.counts()) == health["counts"]
         await made.bridge.stop()  # a second stop is harmless
 
 

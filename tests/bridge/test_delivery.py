@@ -531,7 +531,7 @@ async def test_a_stop_finishes_what_is_in_flight_and_keeps_the_rest():
         await stopping
 
         assert (status, answer) == (503, {"message": "the bridge is not taking webhooks now"})
-        counts = made.bridge.counts()
+        counts = await made.bridge.counts()
         assert (counts.delivered, counts.pending, counts.uncertain) == (1, 1, 0)
         assert counts.is_balanced
 
@@ -545,7 +545,7 @@ async def test_a_stop_cuts_off_what_outlasts_its_grace():
         await asyncio.sleep(1)
         await made.bridge.stop()
 
-        counts = made.bridge.counts()
+        counts = await made.bridge.counts()
         assert (counts.uncertain, counts.pending) == (1, 2)
         assert counts.is_balanced
 
@@ -580,6 +580,7 @@ async def test_a_trigger_started_before_a_crash_is_uncertain_after_it(tmp_path: 
             "mailmodo", 10, now_ms=int(made.now().timestamp() * 1000) + 10**9, lease_ms=1000
         )
         assert {delivery.operation for delivery in claimed} == {"triggerCampaign", "addToList"}
+        await made.bridge._store.start(claimed, now_ms=0, lease_ms=1000)
 
     async with rig(store_path=path) as made:
         counts = await made.settle(100)
@@ -622,7 +623,7 @@ async def test_a_settlement_after_the_claim_passed_on_changes_nothing():
         settled = await made.bridge._store.settle([Settlement(delivery=stale, state=State.DEAD)], now_ms=0)
 
         assert settled == 0
-        assert made.bridge.counts().delivered == 1
+        assert (await made.bridge.counts()).delivered == 1
 
 
 async def test_an_answer_that_cannot_be_judged_loses_nothing(monkeypatch: pytest.MonkeyPatch):

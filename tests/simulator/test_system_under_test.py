@@ -45,12 +45,12 @@ class TestReading:
             ("C:/bridge --port:1", CommandBridge, True),
         ],
     )
-    def test_four_kinds_are_told_apart(self, what: str, kind: type, is_real: bool) -> None:  # noqa: FBT001
+    async def test_four_kinds_are_told_apart(self, what: str, kind: type, is_real: bool) -> None:  # noqa: FBT001
         bridge = made(what)
 
         assert isinstance(bridge, kind)
         assert bridge.needs_real_network is is_real
-        assert bridge.counts() == {}
+        assert await bridge.counts() == {}
 
     @pytest.mark.parametrize(
         ("what", "message"),
