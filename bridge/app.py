@@ -1,25 +1,29 @@
-"""The bridge as a web application: five inlets, a health page, and the dispatchers behind them."""
+"""The bridge as a web application: five inlets, pages for operators, and the dispatchers behind them."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import ClientSession, web
 
+from bridge.admin import Admin
+from bridge.answers import answer, unavailable
 from bridge.delivery import Dispatcher
+from bridge.desk import Desk, empty_line
 from bridge.destinations import Guarantee, make_destinations
 from bridge.engagement import SourceName, unix_ms
 from bridge.errors import StoreUnavailable, Unauthentic, UnsupportedCall
+from bridge.health import Health, View
 from bridge.ingest import Ingest
 from bridge.routing import Router
 from bridge.sending import Sender
+from bridge.settings import table
 from bridge.sources import Incoming, make_sources
-from bridge.store import OPEN, Counts, SqliteStore
+from bridge.store import Counts, SqliteStore
 from bridge.telemetry import Telemetry
 from bridge.tracing import NO_SPANS, open_spans
 
@@ -37,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["ROUTES", "Bridge"]
 
 _log: Final = logging.getLogger("bridge")
-_RETRY_AFTER_S: Final = 5
 
 ROUTES: Final = {
     "receiveCleverTapTrigger": ("/sources/clevertap/{secret}/campaigns/{campaignId}", SourceName.CLEVERTAP),
@@ -68,17 +71,11 @@ class Bridge:
             now: The time, an aware UTC instant.
             random: Where chance comes from: the jitter of back-off.
         """
-        self.settings = settings
         self._now = now
         self._random = random
-        self._sources = make_sources(settings)
-        self._destinations = make_destinations(settings)
-        self._router = Router(settings, self._destinations)
         self._store: Store = SqliteStore(settings.store_path)
-        self._never_twice = _never_twice(self._destinations.values())
-        self._is_retried = settings.mailmodo_uncertain == "retry"
         self.telemetry = Telemetry(open_spans() if settings.tracing else NO_SPANS)
-        self._ingest = Ingest(self._store, self._router, wake=self._wake, telemetry=self.telemetry)
+        self._take_up(settings)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._session: ClientSession | None = None
         self._is_taking = False
@@ -86,6 +83,8 @@ class Bridge:
         self._is_quiet = asyncio.Event()
         self._is_quiet.set()
         self._last_counts = Counts()
+        self._started_at: datetime | None = None
+        self._changing = asyncio.Lock()
         self.app = self._make_app()
 
     async def start(self) -> None:
@@ -101,7 +100,25 @@ class Bridge:
         if left:
             _log.warning("deliveries were in flight when the bridge last ended", extra={"deliveries": left})
         self._session = ClientSession()
-        sender = Sender(self._session, self.settings, self._now)
+        self._start_dispatchers(self._session)
+        self._started_at = self._now()
+        self._is_taking = True
+
+    def _take_up(self, settings: Settings) -> None:
+        """Make all that follows from settings alone."""
+        self.settings = settings
+        self._sources = make_sources(settings)
+        self._destinations = make_destinations(settings)
+        self._never_twice = _never_twice(self._destinations.values())
+        self._is_retried = settings.mailmodo_uncertain == "retry"
+        router = Router(settings, self._destinations)
+        self._ingest = Ingest(self._store, router, wake=self._wake, telemetry=self.telemetry)
+        self._desk = Desk(
+            self._store, ingest=self._ingest, sources=self._sources, now=self._now, wake=self._wake
+        )
+
+    def _start_dispatchers(self, session: ClientSession) -> None:
+        sender = Sender(session, self.settings, self._now)
         self._dispatchers = {
             name: Dispatcher(
                 destination,
@@ -116,18 +133,41 @@ class Bridge:
         }
         for dispatcher in self._dispatchers.values():
             dispatcher.start()
-        self._is_taking = True
+
+    async def _stop_dispatchers(self) -> None:
+        grace_s = self.settings.stop_grace_s
+        await asyncio.gather(*(dispatcher.stop(grace_s=grace_s) for dispatcher in self._dispatchers.values()))
+
+    async def reload(self, settings: Settings) -> None:
+        """Take up new settings while webhooks go on being taken; calls in flight end under the old ones.
+
+        What needs a restart stays as it is, and the log says so.
+        """
+        async with self._changing:
+            old = self.settings
+            changed = [row for row in table() if getattr(old, row.name) != getattr(settings, row.name)]
+            kept = [row.name for row in changed if row.needs_restart]
+            taken = [row.name for row in changed if not row.needs_restart]
+            for name in kept:
+                _log.warning("a changed setting needs a restart", extra={"setting": name})
+            self._take_up(replace(settings, **{name: getattr(old, name) for name in kept}))
+            if self._session is not None and taken:
+                await self._stop_dispatchers()
+                self._start_dispatchers(self._session)
+            _log.info("settings were read again", extra={"changed": " ".join(taken)})
 
     async def stop(self) -> None:
         """Refuse webhooks, finish calls in flight, hand back what was not sent, and close the store."""
-        if self._session is None:
-            return
         self._is_taking = False
-        grace_s = self.settings.stop_grace_s
-        await asyncio.gather(*(dispatcher.stop(grace_s=grace_s) for dispatcher in self._dispatchers.values()))
+        async with self._changing:
+            if self._session is not None:
+                await self._stop(self._session)
+
+    async def _stop(self, session: ClientSession) -> None:
+        await self._stop_dispatchers()
         with suppress(TimeoutError):  # a webhook whose body never ends is cut off by the store's end
-            await asyncio.wait_for(self._is_quiet.wait(), grace_s)
-        await self._session.close()
+            await asyncio.wait_for(self._is_quiet.wait(), self.settings.stop_grace_s)
+        await session.close()
         self._session = None
         with suppress(StoreUnavailable):  # whoever opens it next finds the claims
             await self._store.release(self._never_twice, retry=self._is_retried, now_ms=unix_ms(self._now()))
@@ -144,16 +184,63 @@ class Bridge:
             return self._last_counts
         return await self._store.counts()
 
+    async def status(self) -> dict[str, Any]:
+        """Say how the bridge does, for an operator.
+
+        Raises:
+            StoreUnavailable: The store cannot be read.
+        """
+        found = await self._desk.status()
+        began = self._started_at
+        found |= {
+            "state": "taking" if self._is_taking else "stopping",
+            "running_s": round((self._now() - began).total_seconds(), 3) if began else 0.0,
+            "sources": self._source_lines(),
+        }
+        lines = found["destinations"]
+        for name, dispatcher in self._dispatchers.items():
+            line = lines.setdefault(name, empty_line())
+            reason = dispatcher.pause_reason
+            line |= {"state": "paused" if reason else "open", "reason": reason}
+        for name in lines.keys() - self._dispatchers.keys():
+            lines[name]["state"] = "off"
+        return found
+
+    def _source_lines(self) -> dict[str, dict[str, Any]]:
+        """Say of each source whether it is on, and what was answered since the start."""
+        lines: dict[str, dict[str, Any]] = {}
+        for name, source in self._sources.items():
+            answers = {
+                verdict: number
+                for (about, verdict), number in self.telemetry.tally.ingest.items()
+                if about == name
+            }
+            stored, known = answers.pop("stored", 0), answers.pop("known", 0)
+            refused = sum(answers.values())
+            lines[name] = {"on": source.is_on, "stored": stored, "known": known, "refused": refused}
+        return lines
+
+    def _look(self) -> View:
+        reasons = {name: dispatcher.pause_reason for name, dispatcher in self._dispatchers.items()}
+        return View(self._is_taking, self._last_counts, reasons)
+
     def _make_app(self) -> web.Application:
         app = web.Application(client_max_size=self.settings.max_body_bytes)
         for path, source in ROUTES.values():
             app.router.add_post(path, self._inlet(source))
-        app.router.add_get("/healthz", self._health)
+        Health(self._look, store=self._store, telemetry=self.telemetry, now=self._now).add_to(app)
+        Admin(
+            token=lambda: self.settings.admin_token,
+            desk=lambda: self._desk if self._session else None,
+            status=self.status,
+        ).add_to(app)
         app.router.add_route("*", "/{path:.*}", _unknown)
         return app
 
     def _wake(self, destination: str) -> None:
-        self._dispatchers[destination].wake()
+        dispatcher = self._dispatchers.get(destination)
+        if dispatcher is not None:  # none yet for a destination that a reload is turning on: it starts awake
+            dispatcher.wake()
 
     def _inlet(self, name: SourceName) -> Callable[[web.Request], Any]:
         async def receive(request: web.Request) -> web.Response:
@@ -165,10 +252,10 @@ class Bridge:
     async def _receive(self, source: Source, request: web.Request, seen: WebhookSeen) -> web.Response:
         if not self._is_taking:
             seen.answered("unavailable")
-            return _unavailable("the bridge is not taking webhooks now")
+            return unavailable("the bridge is not taking webhooks now")
         if not source.is_on:
             seen.answered("source_off")
-            return _answer(404, message=f"source {source.name} is not set up")
+            return answer(404, message=f"source {source.name} is not set up")
         self._busy += 1
         self._is_quiet.clear()
         try:
@@ -183,57 +270,24 @@ class Bridge:
             is_new = await self._ingest.take(source, incoming)
         except Unauthentic as error:
             seen.answered("unauthentic")
-            return _answer(401, message=str(error))
+            return answer(401, message=str(error))
         except UnsupportedCall as error:
             seen.answered("unsupported")
-            return _answer(501, message=str(error))
+            return answer(501, message=str(error))
         except web.HTTPRequestEntityTooLarge:
             seen.answered("too_large")
-            return _answer(413, message=f"more than {self.settings.max_body_bytes} bytes")
+            return answer(413, message=f"more than {self.settings.max_body_bytes} bytes")
         except StoreUnavailable as error:
             seen.answered("unavailable")
             _log.error("nothing can be stored", extra={"reason": str(error)})
-            return _unavailable("nothing can be stored now")
+            return unavailable("nothing can be stored now")
         finally:
             self._busy -= 1
             if not self._busy:
                 self._is_quiet.set()
         new = sum(is_new)
         seen.answered("stored" if new else "known", stored=new, known=len(is_new) - new)
-        return _answer(200, stored=new, known=len(is_new) - new)
-
-    async def _health(self, _request: web.Request) -> web.Response:
-        if not self._is_taking:
-            return _answer(
-                503,
-                {"Retry-After": str(_RETRY_AFTER_S)},
-                status="stopped",
-                counts=self._last_counts.as_dict(),
-            )
-        try:
-            counts, standings = await self._store.counts(), await self._store.standings(*OPEN)
-        except StoreUnavailable:
-            return _answer(
-                503,
-                {"Retry-After": str(_RETRY_AFTER_S)},
-                status="stopped",
-                counts=self._last_counts.as_dict(),
-            )
-        waiting: Counter[str] = Counter()
-        for each in standings:
-            waiting[each.destination] += each.number
-        destinations = {
-            name: {
-                "state": "paused" if dispatcher.pause_reason else "open",
-                "reason": dispatcher.pause_reason,
-                "pending": waiting[name],
-            }
-            for name, dispatcher in self._dispatchers.items()
-        }
-        is_well = counts.is_balanced and all(each["state"] == "open" for each in destinations.values())
-        return _answer(
-            200, status="ok" if is_well else "degraded", counts=counts.as_dict(), destinations=destinations
-        )
+        return answer(200, stored=new, known=len(is_new) - new)
 
 
 def _never_twice(destinations: Iterable[Destination]) -> tuple[str, ...]:
@@ -249,17 +303,4 @@ def _never_twice(destinations: Iterable[Destination]) -> tuple[str, ...]:
 
 
 async def _unknown(request: web.Request) -> web.Response:
-    return _answer(404, message=f"nothing at {request.method} {request.path.split('/')[1][:40] or '/'}")
-
-
-def _unavailable(message: str) -> web.Response:
-    return _answer(503, {"Retry-After": str(_RETRY_AFTER_S)}, message=message)
-
-
-def _answer(status: int, headers: dict[str, str] | None = None, /, **body: Any) -> web.Response:
-    return web.Response(
-        body=json.dumps(body, separators=(",", ":")).encode(),
-        status=status,
-        headers=headers,
-        content_type="application/json",
-    )
+    return answer(404, message=f"nothing at {request.method} {request.path.split('/')[1][:40] or '/'}")

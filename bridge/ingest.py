@@ -15,14 +15,14 @@ from bridge.sources.base import Reading, digest
 from bridge.store import Intake, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bridge.routing import Router
     from bridge.sources import Incoming, Source
     from bridge.store import Identities, Plan, Store
     from bridge.telemetry import Telemetry
 
-__all__ = ["Ingest", "make_intakes", "read_pieces"]
+__all__ = ["Ingest", "make_intakes", "read_pieces", "unreadable"]
 
 _log: Final = logging.getLogger("bridge.ingest")
 
@@ -42,10 +42,13 @@ def read_pieces(source: Source, incoming: Incoming) -> Sequence[Reading]:
     except Exception as error:  # noqa: BLE001 - what is authentic is quarantined, and read again once mended
         _log.exception("a webhook could not be read", extra={"source": str(source.name)})
         problem = f"reader: {type(error).__name__}: {error}"
-    return (
-        Reading(
-            dedup_key=digest(incoming.body), raw=incoming.body, engagement=None, problem=_storable(problem)
-        ),
+    return (unreadable(incoming, problem),)
+
+
+def unreadable(incoming: Incoming, problem: str) -> Reading:
+    """Make one piece of a whole webhook that cannot be read."""
+    return Reading(
+        dedup_key=digest(incoming.body), raw=incoming.body, engagement=None, problem=_storable(problem)
     )
 
 
@@ -88,24 +91,50 @@ class Ingest:
         intakes = make_intakes(source, incoming, read_pieces(source, incoming))
         if not intakes:
             return ()
-        woken: dict[str, None] = {}
-
-        def planner(intake: Intake, identities: Identities) -> Plan:
-            plan = self._router.plan(intake, identities)
-            for outcome in plan.outcomes:
-                if outcome.state is State.PENDING:
-                    woken[outcome.destination] = None
-                elif outcome.state is State.QUARANTINED:
-                    _log.warning("a webhook is quarantined", extra={"source": str(intake.source)})
-            return plan
-
+        plan = _Planning(self._router)
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        is_new = await self._store.take_in(intakes, planner)
+        is_new = await self._store.take_in(intakes, plan)
         self._telemetry.committed(loop.time() - began_s)
-        for destination in woken:
-            self._wake(destination)
+        self._wake_all(plan.woken)
         return is_new
+
+    async def replay(self, inbox_seq: int, source: Source, incoming: Incoming, *, now_ms: int) -> int | None:
+        """Read a quarantined piece again and plan it anew, see `Store.replay`.
+
+        Raises:
+            StoreUnavailable: Nothing was changed.
+        """
+        try:
+            readings = read_pieces(source, incoming)
+        except UnsupportedCall as error:
+            readings = (unreadable(incoming, str(error)),)
+        plan = _Planning(self._router)
+        intakes = make_intakes(source, incoming, readings)
+        added = await self._store.replay(inbox_seq, intakes, plan, now_ms=now_ms)
+        self._wake_all(plan.woken)
+        return added
+
+    def _wake_all(self, destinations: Iterable[str]) -> None:
+        for destination in destinations:
+            self._wake(destination)
+
+
+class _Planning:
+    """Plans pieces by the routing table, and remembers whose deliveries became due."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self.woken: dict[str, None] = {}
+
+    def __call__(self, intake: Intake, identities: Identities, /) -> Plan:
+        plan = self._router.plan(intake, identities)
+        for outcome in plan.outcomes:
+            if outcome.state is State.PENDING:
+                self.woken[outcome.destination] = None
+            elif outcome.state is State.QUARANTINED:
+                _log.warning("a webhook is quarantined", extra={"source": str(intake.source)})
+        return plan
 
 
 def _storable(text: str) -> str:

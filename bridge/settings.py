@@ -42,6 +42,12 @@ class Settings:
         least=1,
         restart=True,
     )
+    admin_token: str = setting(
+        "",
+        "Bearer token of the admin API; empty turns the admin API off.",
+        secret=True,
+        shortest=16,
+    )
     log_level: str = setting(
         "info", "The least that is logged.", choices=("debug", "info", "warning", "error")
     )

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 OBJECT_ID = "0123456789abcdef0123456789abcdef"
 
+ADMIN_TOKEN = "an-admin-token-of-a-test"
+
 SETTINGS: dict[str, Any] = {
     "store_path": ":memory:",
+    "admin_token": ADMIN_TOKEN,
     "clevertap_account_id": "ZWW-WWW-WWRZ",
     "clevertap_passcode": "pass",
     "clevertap_webhook_secret": "ct-secret",
@@ -123,6 +126,16 @@ class Rig:
         async with self.session.get(f"https://bridge.test{path}") as response:
             return response.status, self.judged("GET", path, response, await response.read())
 
+    async def ask(self, path: str, body: object = None, *, token: str = ADMIN_TOKEN) -> tuple[int, Any]:
+        """Ask the admin API: with a body it is a POST. Its answer must keep its contract."""
+        method = "GET" if body is None else "POST"
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        url = f"https://bridge.test{path}"
+        async with self.session.request(method, url, data=data, headers=headers) as response:
+            path = path.partition("?")[0]
+            return response.status, self.judged(method, path, response, await response.read())
+
     def judged(self, method: str, path: str, response: Any, body: bytes) -> Any:
         match = self.judge.contract.match(method, path)
         if match is not None:
@@ -133,7 +146,7 @@ class Rig:
                 body=body,
             )
             assert found == ()
-        return json.loads(body)
+        return json.loads(body) if response.content_type == "application/json" else body.decode()
 
     async def trigger(self, campaign: str = "camp-1", **body: Any) -> tuple[int, Any]:
         return await self.post(f"/sources/clevertap/ct-secret/campaigns/{campaign}", body)

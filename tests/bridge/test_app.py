@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bridge import app as bridge_app
+from bridge.admin import ADMIN_ROUTES
 from bridge.store import SqliteStore, State
 from contracts import Judge, load_contract
 from tests.bridge.rig import activity, customerio_event, identify, mailjet_event, rig, track
@@ -24,8 +25,17 @@ PATHS = {
 def test_every_operation_of_the_contract_is_served_under_its_path():
     operations = {operation.id: operation.path for operation in load_contract("bridge").of_kind("operation")}
 
-    assert operations == {name: path for name, (path, _source) in bridge_app.ROUTES.items()} | {
-        "health": "/healthz"
+    inlets = {name: path for name, (path, _source) in bridge_app.ROUTES.items()}
+    admin = {name: path for name, (_method, path) in ADMIN_ROUTES.items()}
+    assert operations == inlets | admin | {"health": "/healthz", "ready": "/readyz", "metrics": "/metrics"}
+
+
+async def test_every_path_that_is_served_is_in_the_contract():
+    async with rig() as made:
+        served = {resource.canonical for resource in made.bridge.app.router.resources()}
+
+    assert served - {"/{path}"} == {
+        operation.path for operation in load_contract("bridge").of_kind("operation")
     }
 
 
