@@ -305,7 +305,9 @@ class _SegmentFacts:
                     self.delivered.setdefault(message, len(self.delivered))
 
 
-def _clevertap_effect(entry: str, fact: Fact, recorded_at: datetime) -> Effect:
+def _clevertap_effect(entry: str, fact: Fact, recorded_at: datetime) -> Effect | None:
+    if fact.details.get("is_system"):
+        return None  # CleverTap's own event, of a message that what the bridge brought set off
     properties = fact.details.get("properties") or {}
     return _effect(
         "clevertap", str(fact.details.get("name")), fact.subject, entry, fact, recorded_at, properties

@@ -1,36 +1,83 @@
-"""CleverTap's server API of 2026 (`/1/upload` and what reads it back), its webhooks, and its campaigns.
+"""CleverTap's server API of 2026 (`/1/upload` and what reads it back), its webhooks, campaigns and journeys.
 
 Source: developer.clevertap.com/docs and the user documentation of January 2026, filled in from recorded
 exchanges; `contracts/clevertap.yaml` says which fact comes from where.
 """
 
 from fakes.clevertap.app import FakeCleverTap
+from fakes.clevertap.authentication import OAuth
 from fakes.clevertap.campaigns import (
     CampaignStatistics,
+    Channel,
     ContentFormat,
-    Did,
-    DidNot,
     DropReason,
+    EmailCampaign,
     PushCampaign,
     SmsCampaign,
-    Trigger,
     WebhookCampaign,
+    WebPushCampaign,
 )
 from fakes.clevertap.errors import WebhookRefused
+from fakes.clevertap.filters import Where
+from fakes.clevertap.limits import Cadence, CampaignLimits, ChannelLimits, DoNotDisturb
+from fakes.clevertap.nodes import (
+    Action,
+    ChangeProfile,
+    Exit,
+    Goal,
+    Inaction,
+    IntelliNode,
+    Journey,
+    JourneyTrigger,
+    Link,
+    Listed,
+    Message,
+    OnTheDate,
+    Past,
+)
+from fakes.clevertap.rules import Did, DidNot, External, InSegment, OnDate, Trigger
+from fakes.clevertap.segments import Behaviour, Segment
 from fakes.clevertap.settings import CleverTapSettings, Region
 
 __all__ = [
+    "Action",
+    "Behaviour",
+    "Cadence",
+    "CampaignLimits",
     "CampaignStatistics",
+    "ChangeProfile",
+    "Channel",
+    "ChannelLimits",
     "CleverTapSettings",
     "ContentFormat",
     "Did",
     "DidNot",
+    "DoNotDisturb",
     "DropReason",
+    "EmailCampaign",
+    "Exit",
+    "External",
     "FakeCleverTap",
+    "Goal",
+    "InSegment",
+    "Inaction",
+    "IntelliNode",
+    "Journey",
+    "JourneyTrigger",
+    "Link",
+    "Listed",
+    "Message",
+    "OAuth",
+    "OnDate",
+    "OnTheDate",
+    "Past",
     "PushCampaign",
     "Region",
+    "Segment",
     "SmsCampaign",
     "Trigger",
+    "WebPushCampaign",
     "WebhookCampaign",
     "WebhookRefused",
+    "Where",
 ]

@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiohttp import web
 
-from fakes.clevertap.campaigns import (
-    FIRST_CAMPAIGN_ID,
-    Campaign,
-    CampaignStatistics,
-    WebhookCampaign,
-    WebhookTemplate,
-)
+from fakes.clevertap.authentication import Basic
 from fakes.clevertap.counting import Counting
+from fakes.clevertap.dashboard import Dashboard
 from fakes.clevertap.errors import (
-    CampaignExists,
     CleverTapError,
     RecordFault,
-    UnknownCampaign,
-    UnknownWebhook,
-    WebhookRefused,
     malformed_request,
     method_not_allowed,
     too_many_requests,
@@ -29,18 +20,17 @@ from fakes.clevertap.errors import (
 from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.reading import Reading
 from fakes.clevertap.records import EventRecord, ProfileRecord
-from fakes.clevertap.running import Qualification, RunningCampaign
-from fakes.clevertap.sending import Sender
 from fakes.clevertap.settings import REGION_HOSTS, CleverTapSettings, Region
 from fakes.clevertap.state import CleverTapState
-from fakes.clevertap.triggers import Triggers
-from fakes.clevertap.webhooks import make_request, retry_policy, test_body, to_bytes
+from fakes.clevertap.tracking import Tracking
 from fakes.clevertap.wire import json_answer, parse
-from fakes.kit import Call, Fake, VendorError, WebhookSender, current_cause
+from fakes.kit import Call, Fake, VendorError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
+    from fakes.clevertap.authentication import OAuth
+    from fakes.clevertap.campaigns import Campaign, CampaignStatistics
     from fakes.clevertap.profiles import Profile, StoredEvent
     from fakes.clevertap.state import Stored
     from fakes.kit import Surroundings
@@ -58,15 +48,21 @@ class FakeCleverTap(Fake):
 
     Facts, by kind, all with the e-mail address as subject where one is known:
         `profile_stored`     {object_id, identity, is_new}
-        `event_stored`       {name, ts, properties, object_id, addressed_by: {kind, value}, source}, at its own time
+        `event_stored`       {name, ts, properties, object_id, addressed_by: {kind, value}, source}, at its own time;
+            CleverTap's own events also have {is_system}
         `profile_refused`, `event_refused`, `token_refused`  {code, error, name}
         `campaign_qualified` {campaign, channel}
         `webhook_sent`, `webhook_failed`  {campaign, status, attempts}
-        `sms_sent`, `push_sent`  {campaign, text, recipient}
+        `sms_sent`, `push_sent`, `webpush_sent`  {campaign, text, recipient}
+        `email_sent`         {campaign, subject, recipient}
         `message_dropped`    {campaign, reason}
+        `journey_entered`    {journey}
+        `journey_path`       {journey, node, path}
+        `journey_left`       {journey, reason, goal}
 
     Attributes:
         state: Profiles and events.
+        dashboard: What is clicked together: webhooks, campaigns, segments, journeys.
         settings: As it was made.
     """
 
@@ -79,15 +75,9 @@ class FakeCleverTap(Fake):
         self._gate = Gate(settings)
         self._reading = Reading(self.state, settings, gate=self._gate, surroundings=surroundings)
         self._counting = Counting(self.state, settings, gate=self._gate, surroundings=surroundings)
+        self._tracking = Tracking(self, Region(settings.region))
         super().__init__(surroundings)
-        self._sender = Sender(self, settings, self)
-        self._triggers = Triggers(
-            self._sender.put,
-            now=surroundings.now,
-            freshness=(settings.freshness_back, settings.freshness_ahead),
-        )
-        self._webhooks: dict[str, WebhookTemplate] = {}
-        self._campaigns: dict[str, RunningCampaign] = {}
+        self.dashboard = Dashboard(self, self, self._tracking)
 
     @property
     def host(self) -> str:
@@ -101,7 +91,7 @@ class FakeCleverTap(Fake):
 
     async def stop(self) -> None:
         """End waits and sends under way, and close connections."""
-        self._triggers.stop()
+        self.dashboard.stop()
         await super().stop()
 
     # The dashboard's part.
@@ -114,101 +104,37 @@ class FakeCleverTap(Fake):
         method: str = "POST",
         headers: Mapping[str, str] | None = None,
         basic: tuple[str, str] | None = None,
+        oauth: OAuth | None = None,
     ) -> None:
-        """Save a webhook under Settings > Channels > Webhooks.
-
-        Args:
-            name: What campaigns call it by.
-            url: Where to; may hold Liquid.
-            method: `POST`, `GET`, `PUT` or `DELETE`.
-            headers: Sent with every request.
-            basic: User and password for Basic authentication.
-
-        Raises:
-            WebhookRefused: The test call was not answered 200, so nothing is saved.
-            ValueError: No such method.
-        """
-        if method not in ("POST", "GET", "PUT", "DELETE"):
-            raise ValueError(f"webhook {name!r}: method {method!r}, wanted POST, GET, PUT or DELETE")
-        template = WebhookTemplate(
-            name=name, url=url, method=method, headers=dict(headers or {}), basic=basic
-        )
-        request = make_request(template, "templateTest", url=url, body=to_bytes(test_body()))
-        outcome = await WebhookSender(self).send(request, retry_policy(self.settings, is_test=True))
-        if not outcome.is_delivered:
-            raise WebhookRefused(url, outcome.status)
-        self._webhooks[name] = template
+        """Save a webhook template, after its test call; see `Dashboard.add_webhook`."""
+        auth = Basic(*basic) if basic else oauth
+        await self.dashboard.add_webhook(name, url=url, method=method, headers=headers, auth=auth)
 
     def add_campaign(self, campaign: Campaign) -> int:
-        """Publish a campaign and give its id (`targetId`).
-
-        Raises:
-            CampaignExists: Its name is taken.
-            UnknownWebhook: It calls a webhook that was not saved.
-            InvalidTemplate: A text of it is not Liquid.
-        """
-        if campaign.name in self._campaigns:
-            raise CampaignExists(f"there is a campaign {campaign.name!r} already")
-        template = None
-        if isinstance(campaign, WebhookCampaign):
-            template = self._webhooks.get(campaign.webhook)
-            if template is None:
-                raise UnknownWebhook(
-                    f"campaign {campaign.name!r}: no webhook {campaign.webhook!r}; "
-                    f"there are {', '.join(self._webhooks) or 'none'}"
-                )
-        number = FIRST_CAMPAIGN_ID + len(self._campaigns)
-        running = RunningCampaign(number, campaign, self.settings.render_dollar_names, template)
-        self._campaigns[campaign.name] = running
-        self._triggers.add(running)
-        return number
+        """Publish a campaign and give its id (`targetId`); see `Dashboard.add_campaign`."""
+        return self.dashboard.add_campaign(campaign)
 
     async def launch(self, name: str, audience: Collection[str] | None = None) -> int:
-        """Run a campaign now for everybody, or for those with one of the e-mail addresses; say for how many.
-
-        People are taken in the order in which their profiles came to be; sending goes on in the background.
-
-        Raises:
-            UnknownCampaign: No campaign of that name.
-        """
-        wanted = None if audience is None else {email.lower() for email in audience}
-        people = [profile for profile in self.state.profiles if wanted is None or profile.email in wanted]
-        self._send(self._running(name), people)
-        return len(people)
+        """Run a campaign now, and say for how many; see `Dashboard.launch`."""
+        return self.dashboard.launch(name, audience)
 
     def statistics(self, name: str) -> CampaignStatistics:
-        """Give a campaign's numbers so far.
-
-        Raises:
-            UnknownCampaign: No campaign of that name.
-        """
-        return self._running(name).statistics
-
-    def _running(self, name: str) -> RunningCampaign:
-        try:
-            return self._campaigns[name]
-        except KeyError:
-            known = ", ".join(self._campaigns) or "none"
-            raise UnknownCampaign(f"no campaign {name!r}; there are {known}") from None
-
-    def _send(self, running: RunningCampaign, people: Sequence[Profile], *, external: Any = None) -> None:
-        cause = current_cause.get()
-        size = self.settings.broadcast_size if running.is_broadcast else 1
-        for start in range(0, len(people), size):
-            group = tuple(people[start : start + size])
-            self._sender.put(Qualification(running, group, external=external or {}, cause=cause))
+        """Give a campaign's numbers so far; see `Dashboard.statistics`."""
+        return self.dashboard.statistics(name)
 
     # What campaigns hand back.
 
     def raise_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> None:
         """Store one of CleverTap's own events on a profile, now, and let it trigger what it triggers."""
         event = self.state.store_system_event(profile, name, properties)
-        self._tell_event(profile.current, event, event.name, {"kind": "objectId", "value": profile.object_id})
-        self._triggers.event_stored(profile.current, event)
+        addressed_by = {"kind": "objectId", "value": profile.object_id}
+        self._tell_event(profile.current, event, event.name, addressed_by, is_system=True)
+        self.dashboard.event_stored(profile.current, event)
 
-    def webhook_taken(self, profile: Profile, campaign: str) -> None:
-        """Start the time of those who wait for the webhook of a campaign."""
-        self._triggers.webhook_taken(profile, campaign)
+    def change_profile(self, profile: Profile, changes: Mapping[str, Any]) -> None:
+        """Set properties of a profile from inside the account."""
+        self.state.set_properties(profile, changes)
+        self.dashboard.profile_stored(profile.current)
 
     # The API.
 
@@ -224,6 +150,7 @@ class FakeCleverTap(Fake):
             "connect": self._connect,
             "sendExternalTrigger": self._send_external_trigger,
             **self._counting.handlers(),
+            **self._tracking.handlers(),
         }
 
     def answer_unknown(self, call: Call, *, methods: tuple[str, ...]) -> web.Response:  # noqa: ARG002 - the kit's shape
@@ -272,7 +199,9 @@ class FakeCleverTap(Fake):
             self._tell_profile(stored)
         if isinstance(checked, EventRecord) and stored.event is not None:
             self._tell_event(profile, stored.event, checked.name, checked.address.first)
-            self._triggers.event_stored(profile, stored.event)
+            self.dashboard.event_stored(profile, stored.event)
+        else:
+            self.dashboard.profile_stored(profile)
         if stored.is_bad_merge:
             self.raise_event(profile, "Identity Error", {})
 
@@ -299,7 +228,13 @@ class FakeCleverTap(Fake):
         )
 
     def _tell_event(
-        self, profile: Profile, event: StoredEvent, name: str, addressed_by: Mapping[str, str]
+        self,
+        profile: Profile,
+        event: StoredEvent,
+        name: str,
+        addressed_by: Mapping[str, str],
+        *,
+        is_system: bool = False,
     ) -> None:
         self.tell(
             "event_stored",
@@ -311,6 +246,7 @@ class FakeCleverTap(Fake):
             object_id=profile.object_id,
             addressed_by=addressed_by,
             source=event.source,
+            **({"is_system": True} if is_system else {}),
         )
 
     async def _connect(self, call: Call) -> web.Response:
@@ -328,12 +264,12 @@ class FakeCleverTap(Fake):
                 raise malformed_request()
             external = body.get("ExternalTrigger", {})
             wanted = str(body.get("campaign_id", ""))
-            running = next((one for one in self._campaigns.values() if str(one.id) == wanted), None)
+            running = self.dashboard.running_by_id(wanted)
             if running is None or not isinstance(external, dict):
                 raise CleverTapError(
                     200, "Invalid campaign id" if running is None else "Invalid ExternalTrigger", 400
                 )
-            self._send(running, self._addressed(body["to"]), external=external)
+            self.dashboard.send(running, self._addressed(body["to"]), external=external)
         return json_answer({"status": "success", "message": "Added to queue for processing"})
 
     def _addressed(self, to: Mapping[str, Any]) -> list[Profile]:

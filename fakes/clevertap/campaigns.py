@@ -1,29 +1,33 @@
-"""Campaigns as the dashboard knows them: what is sent through which channel, and who qualifies when."""
+"""Campaigns as the dashboard knows them: what is sent through which channel, to whom, and how often."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from fakes.clevertap.limits import CampaignLimits
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+
+    from fakes.clevertap.rules import Trigger
 
 __all__ = [
     "Campaign",
     "CampaignStatistics",
     "Channel",
     "ContentFormat",
-    "Did",
-    "DidNot",
     "DropReason",
+    "EmailCampaign",
     "PushCampaign",
     "SmsCampaign",
-    "Trigger",
+    "WebPushCampaign",
     "WebhookCampaign",
-    "WebhookTemplate",
 ]
+
+_NO_LIMITS: Final = CampaignLimits()
 
 
 class Channel(StrEnum):
@@ -32,6 +36,8 @@ class Channel(StrEnum):
     WEBHOOK = "webhook"
     SMS = "sms"
     PUSH = "push"
+    EMAIL = "email"
+    WEB_PUSH = "webpush"
 
 
 class ContentFormat(StrEnum):
@@ -42,7 +48,7 @@ class ContentFormat(StrEnum):
 
 
 class DropReason(StrEnum):
-    """Why somebody who qualified gets nothing; the first and the last two stand in CleverTap's statistics."""
+    """Why somebody who qualified gets nothing; what stands in CleverTap's statistics is written as there."""
 
     ABORTED = "LiquidLogicAborted"
     UNREACHABLE = "Unreachable"
@@ -51,61 +57,10 @@ class DropReason(StrEnum):
     INVALID_BODY = "Invalid JSON body"
     INVALID_URL = "Invalid Webhook URL"
     DISPATCH_FAILED = "Webhook Dispatch Failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Did:
-    """Live, single action: everybody who does something qualifies at once.
-
-    Attributes:
-        event: Name of the event, compared as CleverTap compares names.
-    """
-
-    event: str
-
-
-@dataclass(frozen=True, slots=True)
-class DidNot:
-    """Live, inaction within a time: somebody did A, then not B.
-
-    The time starts when A arrives. While it runs, a further A starts no second one. It is judged at its end: B
-    counts when its own time lies between that of A and the end, and it has arrived by then.
-
-    Attributes:
-        event: B, the event that must not happen.
-        within: How long to wait for it.
-        after: A: an event's name, or the name of a webhook campaign; then A is the moment in which that
-            campaign's webhook was taken for the person.
-        constant: The property that must be the same in A and B ("constant event property"); empty for none.
-    """
-
-    event: str
-    within: timedelta
-    after: str
-    constant: str = ""
-
-
-Trigger = Did | DidNot
-"""Who qualifies for a live campaign. A campaign without one is launched, or triggered by the API."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookTemplate:
-    """One webhook under Settings > Channels > Webhooks.
-
-    Attributes:
-        name: What campaigns call it by.
-        url: Where to; may hold Liquid.
-        method: `POST`, `GET`, `PUT` or `DELETE`.
-        headers: Sent with every request.
-        basic: User and password for Basic authentication.
-    """
-
-    name: str
-    url: str
-    method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    basic: tuple[str, str] | None = None
+    FREQUENCY_CAP = "Frequency Cap"
+    THROTTLED = "Throttle Limit"
+    DO_NOT_DISTURB = "DND Hours"
+    TARGETING_CAP = "Targeting Cap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +72,12 @@ class WebhookCampaign:
         webhook: Name of the template.
         body: Custom Body: text with Liquid, or a mapping that is dumped to JSON text first; rendered, then
             parsed. None sends the default body.
-        when: Who qualifies live; None for a campaign that is launched.
+        when: Who qualifies; None for a campaign that is launched.
         key_values: Custom pairs of the default body; values may hold Liquid.
         content_format: Of the body.
+        url_values: Pairs that become query parameters of the URL; values may hold Liquid.
+        variables: Which profile variables of the default body are ticked; None for all.
+        limits: How fast and how often it sends.
     """
 
     name: str
@@ -128,6 +86,9 @@ class WebhookCampaign:
     when: Trigger | None = None
     key_values: Mapping[str, str] = field(default_factory=dict)
     content_format: ContentFormat = ContentFormat.JSON
+    url_values: Mapping[str, str] = field(default_factory=dict)
+    variables: tuple[str, ...] | None = None
+    limits: CampaignLimits = _NO_LIMITS
 
     @property
     def channel(self) -> Channel:
@@ -141,13 +102,15 @@ class SmsCampaign:
 
     Attributes:
         name: Unique in the account.
-        text: May hold Liquid.
-        when: Who qualifies live; None for a campaign that is launched.
+        text: May hold Liquid; addresses in it become short links that are tracked.
+        when: Who qualifies; None for a campaign that is launched.
+        limits: How fast and how often it sends.
     """
 
     name: str
     text: str
     when: Trigger | None = None
+    limits: CampaignLimits = _NO_LIMITS
 
     @property
     def channel(self) -> Channel:
@@ -157,17 +120,27 @@ class SmsCampaign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushCampaign:
-    """A campaign that sends a push notification to the device seen last.
+    """A campaign that sends a push notification to the app seen last.
 
     Attributes:
         name: Unique in the account.
         text: May hold Liquid.
-        when: Who qualifies live; None for a campaign that is launched.
+        title: Likewise.
+        link: Where a tap leads (deep link); may hold Liquid; empty opens the app.
+        key_values: Custom pairs, for the app and for the post-action webhook.
+        post_action_webhook: Name of the webhook template that is called after each push; empty for none.
+        when: Who qualifies; None for a campaign that is launched.
+        limits: How fast and how often it sends.
     """
 
     name: str
     text: str
+    title: str = ""
+    link: str = ""
+    key_values: Mapping[str, str] = field(default_factory=dict)
+    post_action_webhook: str = ""
     when: Trigger | None = None
+    limits: CampaignLimits = _NO_LIMITS
 
     @property
     def channel(self) -> Channel:
@@ -175,7 +148,59 @@ class PushCampaign:
         return Channel.PUSH
 
 
-Campaign = WebhookCampaign | SmsCampaign | PushCampaign
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebPushCampaign:
+    """A campaign that sends a push notification to the browser seen last.
+
+    Attributes:
+        name: Unique in the account.
+        text: May hold Liquid.
+        title: Likewise.
+        link: Where a click leads; may hold Liquid.
+        when: Who qualifies; None for a campaign that is launched.
+        limits: How fast and how often it sends.
+    """
+
+    name: str
+    text: str
+    title: str = ""
+    link: str = ""
+    when: Trigger | None = None
+    limits: CampaignLimits = _NO_LIMITS
+
+    @property
+    def channel(self) -> Channel:
+        """Always `webpush`."""
+        return Channel.WEB_PUSH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailCampaign:
+    """A campaign that sends an e-mail, with pixel, tracked links and unsubscribe link.
+
+    Attributes:
+        name: Unique in the account.
+        subject: May hold Liquid.
+        text: The HTML inside the body; may hold Liquid. Links in it are tracked.
+        sender: From address.
+        when: Who qualifies; None for a campaign that is launched.
+        limits: How fast and how often it sends.
+    """
+
+    name: str
+    subject: str
+    text: str
+    sender: str = "news@example.com"
+    when: Trigger | None = None
+    limits: CampaignLimits = _NO_LIMITS
+
+    @property
+    def channel(self) -> Channel:
+        """Always `email`."""
+        return Channel.EMAIL
+
+
+Campaign = WebhookCampaign | SmsCampaign | PushCampaign | WebPushCampaign | EmailCampaign
 
 FIRST_CAMPAIGN_ID: Final = 1502369473
 """Where campaign ids (`targetId`) start; the number is from the vendor's sample payload."""
@@ -187,17 +212,28 @@ class CampaignStatistics:
 
     Attributes:
         qualified: How many did, repetitions counted.
-        sent: Taken by the receiver or the phone network.
+        sent: Taken by the receiver, the phone network or the mail host; for webhooks "Webhooks streamed".
+        viewed: Messages that were seen, each counted once.
+        clicked: Messages whose link was followed, each counted once.
         failed: Sent in vain, or not at all.
         errors: `failed` by reason, as the dashboard's "Errors" lists them.
+        trend: `sent` by day of the account, `YYYY-MM-DD` ("message trend").
     """
 
     qualified: int = 0
     sent: int = 0
+    viewed: int = 0
+    clicked: int = 0
     failed: int = 0
     errors: dict[str, int] = field(default_factory=dict)
+    trend: Counter[str] = field(default_factory=Counter)
 
     def count_failure(self, reason: DropReason) -> None:
         """Count one person who got nothing."""
         self.failed += 1
         self.errors[reason.value] = self.errors.get(reason.value, 0) + 1
+
+    def count_sent(self, day: str) -> None:
+        """Count one message that was taken."""
+        self.sent += 1
+        self.trend[day] += 1

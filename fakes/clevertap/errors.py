@@ -6,7 +6,11 @@ FakeError
 ├── WebhookRefused       a webhook template is not kept, because its test call was not answered 200
 ├── InvalidTemplate      a campaign's text is not Liquid; the dashboard's editor refuses it
 ├── CampaignExists       a campaign of that name is there already
+├── NotLaunchable        a campaign that only the API can trigger
 ├── UnknownCampaign      no campaign of that name
+├── UnknownSegment       no segment or custom list of that name
+├── UnknownJourney       no journey of that name
+├── InvalidJourney       a journey whose parts do not fit together
 └── UnknownWebhook       no webhook template of that name
 """
 
@@ -25,9 +29,13 @@ __all__ = [
     "CampaignExists",
     "CleverTapError",
     "Code",
+    "InvalidJourney",
     "InvalidTemplate",
+    "NotLaunchable",
     "RecordFault",
     "UnknownCampaign",
+    "UnknownJourney",
+    "UnknownSegment",
     "UnknownWebhook",
     "WebhookRefused",
     "bad_date_range",
@@ -162,8 +170,24 @@ class CampaignExists(FakeError):
     """A campaign of that name is there already."""
 
 
+class NotLaunchable(FakeError):
+    """A campaign that only the external trigger API sends."""
+
+
 class UnknownCampaign(FakeError):
     """No campaign of that name."""
+
+
+class UnknownSegment(FakeError):
+    """No segment or custom list of that name."""
+
+
+class UnknownJourney(FakeError):
+    """No journey of that name."""
+
+
+class InvalidJourney(FakeError):
+    """A journey whose parts do not fit together; the editor does not publish it."""
 
 
 class UnknownWebhook(FakeError):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from fakes.clevertap.errors import too_many_requests, unauthorised
-from fakes.clevertap.settings import REGION_HOSTS, CleverTapSettings
+from fakes.clevertap.settings import MESSAGE_HOSTS, REGION_HOSTS, CleverTapSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ class Gate:
     def __init__(self, settings: CleverTapSettings) -> None:
         self._settings = settings
         others = (hosts for region, hosts in REGION_HOSTS.items() if region != settings.region)
-        self._elsewhere = frozenset(host for hosts in others for host in hosts)
+        self._elsewhere = frozenset((*MESSAGE_HOSTS.values(), *(host for hosts in others for host in hosts)))
         self._limits = {Group.UPLOADS: settings.max_uploads, Group.QUERIES: settings.max_queries}
         self._in_flight = dict.fromkeys(Group, 0)
 

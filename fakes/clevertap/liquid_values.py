@@ -19,6 +19,7 @@ __all__ = [
     "Occasion",
     "ProfileDrop",
     "PropertiesDrop",
+    "date_of",
     "local",
     "readable",
 ]
@@ -117,6 +118,12 @@ _SYSTEM_NAMES: Final[Mapping[str, Callable[[Profile], str]]] = {
 """What is not a property under that name. How the CleverTap ID is written is not documented."""
 
 
+def date_of(value: Any) -> datetime | None:
+    """Read a date property (`$D_<seconds>`); None for anything else."""
+    found = _DATE.fullmatch(value) if isinstance(value, str) else None
+    return datetime.fromtimestamp(int(found[1]), UTC) if found else None
+
+
 def local(at: datetime, occasion: Occasion) -> datetime:
     """Move an instant into the account's time zone."""
     return at.astimezone(timezone(occasion.utc_offset))
@@ -124,6 +131,5 @@ def local(at: datetime, occasion: Occasion) -> datetime:
 
 def readable(value: Any, occasion: Occasion, *, layout: str = DATE_IN_LIQUID) -> Any:
     """Write a date property (`$D_<seconds>`) for people; anything else stays."""
-    if isinstance(value, str) and (found := _DATE.fullmatch(value)):
-        return local(datetime.fromtimestamp(int(found[1]), UTC), occasion).strftime(layout)
-    return value
+    date = date_of(value)
+    return value if date is None else local(date, occasion).strftime(layout)

@@ -84,6 +84,7 @@ class Profile:
         properties: Predefined and custom properties, under the keys they were uploaded with.
         events: The log, in the order of arrival.
         merged_into: The profile that took this one over; None while it lives.
+        absorbed: Numbers of the profiles that this one took over.
     """
 
     number: int
@@ -94,6 +95,7 @@ class Profile:
     properties: dict[str, Any] = field(default_factory=dict)
     events: list[StoredEvent] = field(default_factory=list)
     merged_into: Profile | None = None
+    absorbed: tuple[int, ...] = ()
 
     @property
     def current(self) -> Profile:
@@ -138,8 +140,18 @@ class Profile:
 
     @property
     def push_token(self) -> str:
-        """The token of the device seen last among those that have one; empty without any."""
-        with_token = [device for device in self.devices if device.push_token]
+        """The token of the app seen last among those that have one; empty without any."""
+        return self._token(is_web=False)
+
+    @property
+    def web_push_token(self) -> str:
+        """The token of the browser seen last among those that have one; empty without any."""
+        return self._token(is_web=True)
+
+    def _token(self, *, is_web: bool) -> str:
+        with_token = [
+            device for device in self.devices if device.push_token and (device.platform == "Web") is is_web
+        ]
         return max(with_token, key=lambda device: device.last_seen_at).push_token if with_token else ""
 
     def is_subscribed(self, channel: str) -> bool:

@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from liquid.exceptions import LiquidError
 
-from fakes.clevertap.campaigns import (
-    Campaign,
-    CampaignStatistics,
-    ContentFormat,
-    WebhookCampaign,
-    WebhookTemplate,
-)
+from fakes.clevertap.campaigns import Campaign, CampaignStatistics, ContentFormat, WebhookCampaign
 from fakes.clevertap.errors import InvalidTemplate
 from fakes.clevertap.liquid_text import LiquidText, has_liquid, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fakes.clevertap.profiles import Profile, StoredEvent
+    from fakes.clevertap.webhooks import WebhookTemplate
+
+    Outcome = Callable[[Profile, str], None]
 
 __all__ = ["Qualification", "RunningCampaign"]
 
@@ -34,6 +31,12 @@ class RunningCampaign:
         campaign: As it was published.
         template: The webhook it calls; None for other channels.
         statistics: What became of everybody who qualified.
+        text: What it says, or the Custom Body.
+        title: Of a push; the subject of an e-mail.
+        link: Where a push leads.
+        url: Of the webhook.
+        url_values: Query parameters of that.
+        key_values: The custom pairs.
     """
 
     id: int
@@ -42,7 +45,10 @@ class RunningCampaign:
     template: WebhookTemplate | None = None
     statistics: CampaignStatistics = field(default_factory=CampaignStatistics)
     text: LiquidText = field(init=False)
+    title: LiquidText = field(init=False)
+    link: LiquidText = field(init=False)
     url: LiquidText = field(init=False)
+    url_values: dict[str, LiquidText] = field(init=False, default_factory=dict)
     key_values: dict[str, LiquidText] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -54,7 +60,10 @@ class RunningCampaign:
     def _compile(self) -> None:
         campaign = self.campaign
         if not isinstance(campaign, WebhookCampaign):
-            self.text = LiquidText(campaign.text, has_dollar_names=self.has_dollar_names)
+            self.text = self._text(campaign.text)
+            self.title = self._text(getattr(campaign, "title", "") or getattr(campaign, "subject", ""))
+            self.link = self._text(getattr(campaign, "link", ""))
+            self.key_values = self._texts(getattr(campaign, "key_values", {}))
             return
         body = campaign.body or ""
         self.text = LiquidText(
@@ -64,22 +73,26 @@ class RunningCampaign:
         )
         url = self.template.url if self.template else ""
         self.url = LiquidText(url, is_url=True, has_dollar_names=self.has_dollar_names)
-        self.key_values = {
-            key: LiquidText(value, has_dollar_names=self.has_dollar_names)
-            for key, value in campaign.key_values.items()
-        }
+        self.url_values = self._texts(campaign.url_values)
+        self.key_values = self._texts(campaign.key_values)
+
+    def _text(self, text: str) -> LiquidText:
+        return LiquidText(text, has_dollar_names=self.has_dollar_names)
+
+    def _texts(self, texts: Mapping[str, str]) -> dict[str, LiquidText]:
+        return {key: self._text(value) for key, value in texts.items()}
 
     @property
     def is_broadcast(self) -> bool:
         """Whether several profiles go in one request. Source: user docs, "response formats"."""
         campaign, template = self.campaign, self.template
+        if not isinstance(campaign, WebhookCampaign) or template is None:
+            return False
+        addresses = (template.url, *campaign.url_values.values())
         return (
-            isinstance(campaign, WebhookCampaign)
-            and template is not None
-            and campaign.body is None
+            campaign.body is None
             and campaign.content_format is ContentFormat.JSON
-            and not has_liquid(template.url)
-            and "@" not in template.url
+            and not any(has_liquid(value) or "@" in value for value in addresses)
             and not any(has_liquid(value) for value in campaign.key_values.values())
         )
 
@@ -95,6 +108,10 @@ class Qualification:
         external: Parameters of the API call that triggered it.
         constant: Value of the constant event property.
         cause: Id of the journal entry that led to it.
+        outcome: Is told, for each person, what became of it: `sent`, `delivered`, `failed`, `unreachable`,
+            `viewed`, `clicked`.
+        is_journey: Whether a node of a journey sends it.
+        is_unthrottled: Whether the throttle does not hold for it.
     """
 
     running: RunningCampaign
@@ -103,3 +120,11 @@ class Qualification:
     external: Mapping[str, Any] = field(default_factory=dict)
     constant: Any = None
     cause: str = ""
+    outcome: Outcome | None = None
+    is_journey: bool = False
+    is_unthrottled: bool = False
+
+    def tell(self, profile: Profile, outcome: str) -> None:
+        """Say what became of it for one person."""
+        if self.outcome is not None:
+            self.outcome(profile.current, outcome)

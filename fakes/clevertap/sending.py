@@ -4,42 +4,40 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
 
-from fakes.clevertap.campaigns import Channel, ContentFormat, DropReason, WebhookCampaign
+from fakes.clevertap.authentication import OAuth, Tokens
+from fakes.clevertap.campaigns import Channel, ContentFormat, DropReason, PushCampaign, WebhookCampaign
+from fakes.clevertap.errors import WebhookRefused
 from fakes.clevertap.liquid_text import MessageAborted
-from fakes.clevertap.liquid_values import Occasion
-from fakes.clevertap.webhooks import default_body, make_request, profile_entry, retry_policy, to_bytes
-from fakes.kit import PhoneMessage, WebhookSender, current_cause, draw_uuid
+from fakes.clevertap.messaging import Dropped, Messenger, SystemEvents, occasion_of
+from fakes.clevertap.tracking import campaign_properties
+from fakes.clevertap.webhooks import (
+    VARIABLES,
+    default_body,
+    make_request,
+    post_action_body,
+    profile_entry,
+    retry_policy,
+    test_body,
+    to_bytes,
+)
+from fakes.kit import RetryPolicy, WebhookSender, current_cause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from fakes.clevertap.liquid_values import Occasion
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.running import Qualification, RunningCampaign
     from fakes.clevertap.settings import CleverTapSettings
+    from fakes.clevertap.tracking import Tracking
+    from fakes.clevertap.webhooks import WebhookTemplate
     from fakes.kit import Fake
 
-__all__ = ["Sender", "SystemEvents"]
-
-
-class SystemEvents(Protocol):
-    """Where the events go that CleverTap raises itself."""
-
-    def raise_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> None:
-        """Store a system event on a profile, now, and let it trigger what it triggers."""
-        ...
-
-    def webhook_taken(self, profile: Profile, campaign: str) -> None:
-        """Note that a webhook campaign's request for a profile was answered with success."""
-        ...
-
-
-class _Dropped(Exception):
-    def __init__(self, reason: DropReason) -> None:
-        super().__init__(reason)
-        self.reason = reason
+__all__ = ["Sender"]
 
 
 class _Pool:
@@ -68,32 +66,45 @@ class _Pool:
 
 
 class Sender:
-    """Sends what people qualified for; webhooks and phone messages do not wait for each other."""
+    """Sends what people qualified for; webhooks and messages to people do not wait for each other."""
 
-    def __init__(self, fake: Fake, settings: CleverTapSettings, events: SystemEvents) -> None:
+    def __init__(
+        self,
+        fake: Fake,
+        settings: CleverTapSettings,
+        events: SystemEvents,
+        *,
+        tracking: Tracking,
+        template_of: Callable[[str], WebhookTemplate | None],
+    ) -> None:
         self.fake = fake
         self._settings = settings
         self._events = events
-        self._policy = retry_policy(settings)
+        self._template_of = template_of
+        self._tokens = Tokens(fake, timeout_s=settings.webhook_timeout_s)
+        self._messenger = Messenger(fake, events, tracking, utc_offset=settings.utc_offset)
         self._webhooks = WebhookSender(fake)
         self._pools = {
-            Channel.WEBHOOK: _Pool(self, "webhook campaign", at_once=settings.webhooks_at_once),
-            Channel.SMS: _Pool(self, "SMS campaign", at_once=settings.webhooks_at_once),
-            Channel.PUSH: _Pool(self, "push campaign", at_once=settings.webhooks_at_once),
+            channel: _Pool(self, f"{channel.value} campaign", at_once=settings.webhooks_at_once)
+            for channel in Channel
         }
+
+    async def test(self, template: WebhookTemplate) -> None:
+        """Make the test call of a template that is about to be saved.
+
+        Raises:
+            WebhookRefused: It was not answered 200.
+        """
+        request = make_request(
+            template, "templateTest", url=template.url, body=to_bytes(test_body()), tokens=self._tokens
+        )
+        outcome = await self._webhooks.send(request, retry_policy(self._settings, is_test=True))
+        if not outcome.is_delivered:
+            raise WebhookRefused(template.url, outcome.status)
 
     def put(self, qualification: Qualification) -> None:
         """Have somebody's message sent once those before it are under way."""
-        campaign = qualification.running.campaign
-        qualification.running.statistics.qualified += len(qualification.profiles)
-        for profile in qualification.profiles:
-            self.fake.tell(
-                "campaign_qualified",
-                profile.current.subject,
-                campaign=campaign.name,
-                channel=campaign.channel.value,
-            )
-        self._pools[campaign.channel].put(qualification)
+        self._pools[qualification.running.campaign.channel].put(qualification)
 
     async def deliver(self, qualification: Qualification) -> None:
         """Send one message and count what became of it."""
@@ -101,14 +112,16 @@ class Sender:
             if qualification.running.campaign.channel is Channel.WEBHOOK:
                 await self._send_webhook(qualification)
             else:
-                await self._send_to_phone(qualification)
+                await self._send_message(qualification)
         except MessageAborted:
-            self._count_dropped(qualification, DropReason.ABORTED)
-        except _Dropped as dropped:
-            self._count_dropped(qualification, dropped.reason)
+            self.drop(qualification, DropReason.ABORTED)
+        except Dropped as dropped:
+            self.drop(qualification, dropped.reason)
 
-    def _count_dropped(self, qualification: Qualification, reason: DropReason) -> None:
+    def drop(self, qualification: Qualification, reason: DropReason) -> None:
+        """Count people who get nothing."""
         running = qualification.running
+        is_unreachable = reason in (DropReason.UNREACHABLE, DropReason.UNSUBSCRIBED)
         for profile in qualification.profiles:
             running.statistics.count_failure(reason)
             self.fake.tell(
@@ -117,49 +130,52 @@ class Sender:
                 campaign=running.campaign.name,
                 reason=reason.value,
             )
+            qualification.tell(profile, "unreachable" if is_unreachable else "failed")
 
     def _occasion(self, qualification: Qualification, profile: Profile) -> Occasion:
-        event = qualification.event
-        return Occasion(
-            profile=profile,
-            at=self.fake.surroundings.now(),
-            utc_offset=self._settings.utc_offset,
-            event_name=event.name if event else "",
-            event=event.properties if event else {},
-            external=qualification.external,
-            constant=qualification.constant,
-        )
+        return occasion_of(qualification, profile, self.fake, self._settings.utc_offset)
 
-    async def _send_to_phone(self, qualification: Qualification) -> None:
+    def _count_sent(self, running: RunningCampaign) -> None:
+        there = self.fake.surroundings.now() + self._settings.utc_offset
+        running.statistics.count_sent(there.date().isoformat())
+
+    # Messages to people
+
+    async def _send_message(self, qualification: Qualification) -> None:
         running, profile = qualification.running, qualification.profiles[0].current
+        shown = await self._messenger.send(qualification)
+        self._count_sent(running)
+        self._messenger.note_sent(profile, running)
+        qualification.tell(profile, "sent")
+        qualification.tell(profile, "delivered")
         campaign = running.campaign
-        is_sms = campaign.channel is Channel.SMS
-        recipient = profile.phone if is_sms else profile.push_token
-        if not profile.is_subscribed(campaign.channel.value):
-            raise _Dropped(DropReason.UNSUBSCRIBED)
-        if not recipient:
-            raise _Dropped(DropReason.UNREACHABLE)
-        text = running.text.render(self._occasion(qualification, profile))
-        surroundings = self.fake.surroundings
-        message = PhoneMessage(
-            id=draw_uuid(surroundings.random),
-            vendor=self.fake.vendor,
-            channel="sms" if is_sms else "push",
-            recipient=recipient,
-            email=profile.email,
-            text=text,
-            campaign=campaign.name,
-            sent_at=surroundings.now(),
-            cause=current_cause.get(),
+        if isinstance(campaign, PushCampaign) and campaign.post_action_webhook:
+            await self._call_after_push(qualification, campaign, shown)
+
+    async def _call_after_push(
+        self, qualification: Qualification, campaign: PushCampaign, shown: Mapping[str, str]
+    ) -> None:
+        template = self._template_of(campaign.post_action_webhook)
+        if template is None:
+            return
+        running, profile = qualification.running, qualification.profiles[0].current
+        occasion = self._occasion(qualification, profile)
+        pairs = {key: text.render(occasion) for key, text in running.key_values.items()}
+        body = post_action_body(
+            running.id, profile, title=shown["title"], body=shown["body"], key_values=pairs
         )
-        if not await surroundings.phone_network.deliver(message):
-            raise _Dropped(DropReason.UNDELIVERED)
-        running.statistics.sent += 1
-        kind = "sms_sent" if is_sms else "push_sent"
-        self.fake.tell(kind, profile.subject, campaign=campaign.name, text=text, recipient=recipient)
-        self._events.raise_event(
-            profile, "Notification Sent", {"Campaign Id": running.id, "Campaign Name": campaign.name}
+        request = make_request(
+            template, "postAction", url=template.url, body=to_bytes(body), tokens=self._tokens
         )
+        await self._webhooks.send(request, self._policy_for(template))
+
+    # Webhooks
+
+    def _policy_for(self, template: WebhookTemplate) -> RetryPolicy:
+        auth = template.auth
+        if isinstance(auth, OAuth):
+            return retry_policy(self._settings, refused=partial(self._tokens.forget, auth))
+        return retry_policy(self._settings)
 
     async def _send_webhook(self, qualification: Qualification) -> None:
         running = qualification.running
@@ -167,13 +183,20 @@ class Sender:
         if not isinstance(campaign, WebhookCampaign) or template is None:
             raise TypeError(f"campaign {campaign.name!r} calls no webhook")
         occasion = self._occasion(qualification, qualification.profiles[0].current)
-        url = running.url.render(occasion)
+        url = _with_pairs(running.url.render(occasion), running, occasion)
         if not _is_web_address(url):
-            raise _Dropped(DropReason.INVALID_URL)
+            raise Dropped(DropReason.INVALID_URL)
         webhook, body = self._body(qualification, occasion)
-        request = make_request(template, webhook, url=url, body=body, content_format=campaign.content_format)
+        request = make_request(
+            template,
+            webhook,
+            url=url,
+            body=body,
+            tokens=self._tokens,
+            content_format=campaign.content_format,
+        )
         began_at = self.fake.surroundings.now()
-        outcome = await self._webhooks.send(request, self._policy)
+        outcome = await self._webhooks.send(request, self._policy_for(template))
         # From here on the webhook itself is the cause of what follows, not what made us send it.
         current_cause.set(outcome.exchange_id or qualification.cause)
         took = self.fake.surroundings.now() - began_at
@@ -188,38 +211,35 @@ class Sender:
             )
             if not outcome.is_delivered:
                 running.statistics.count_failure(DropReason.DISPATCH_FAILED)
+                qualification.tell(profile, "failed")
                 continue
-            running.statistics.sent += 1
+            self._count_sent(running)
             self._note_delivered(profile.current, running, took_ms=int(took.total_seconds() * 1000))
+            qualification.tell(profile, "sent")
 
     def _note_delivered(self, profile: Profile, running: RunningCampaign, *, took_ms: int) -> None:
         if self._settings.webhook_delivered_events:
-            self._events.raise_event(
-                profile,
-                "Webhook Delivered",
-                {
-                    "Campaign Id": running.id,
-                    "Campaign Name": running.campaign.name,
-                    "mp_processing_time_ms": took_ms,
-                },
-            )
+            properties = campaign_properties(running) | {"mp_processing_time_ms": took_ms}
+            self._events.raise_event(profile, "Webhook Delivered", properties)
         self._events.webhook_taken(profile, running.campaign.name)
 
     def _body(self, qualification: Qualification, occasion: Occasion) -> tuple[str, bytes]:
         """Give the webhook's name in the contract, and its body."""
         running = qualification.running
         campaign = running.campaign
-        if not isinstance(campaign, WebhookCampaign) or campaign.body is None:
-            return self._default_body(qualification)
+        if not isinstance(campaign, WebhookCampaign):
+            raise TypeError(f"campaign {campaign.name!r} calls no webhook")
+        if campaign.body is None:
+            return self._default_body(qualification, campaign)
         text = running.text.render(occasion)
         if campaign.content_format is ContentFormat.JSON:
             try:
                 json.loads(text)
             except (ValueError, RecursionError):
-                raise _Dropped(DropReason.INVALID_BODY) from None
+                raise Dropped(DropReason.INVALID_BODY) from None
         return "customBody", text.encode("utf-8", "replace")
 
-    def _default_body(self, qualification: Qualification) -> tuple[str, bytes]:
+    def _default_body(self, qualification: Qualification, campaign: WebhookCampaign) -> tuple[str, bytes]:
         running = qualification.running
         entries = []
         pairs: dict[str, str] = {}
@@ -232,13 +252,24 @@ class Sender:
                     event=qualification.event,
                     key_values=pairs,
                     has_capitals=self._settings.capitalised_keys,
+                    ticked=VARIABLES if campaign.variables is None else campaign.variables,
                 )
             )
         if running.is_broadcast:
-            campaign = running.campaign
-            shown = campaign.key_values if isinstance(campaign, WebhookCampaign) else {}
-            return "defaultBroadcast", to_bytes(default_body(running.id, shown, entries))
+            body = default_body(running.id, campaign.key_values, entries)
+            return "defaultBroadcast", to_bytes(body)
         return "defaultBody", to_bytes(default_body(running.id, pairs, entries[0]))
+
+
+def _with_pairs(url: str, running: RunningCampaign, occasion: Occasion) -> str:
+    """Append the URL key-value pairs as query parameters."""
+    pairs = [
+        f"{quote(key, safe='')}={quote(text.render(occasion), safe='')}"
+        for key, text in running.url_values.items()
+    ]
+    if not pairs:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}"
 
 
 def _is_web_address(url: str) -> bool:

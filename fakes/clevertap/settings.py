@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["REGION_HOSTS", "CleverTapSettings", "Region"]
+__all__ = ["MESSAGE_HOSTS", "REGION_HOSTS", "CleverTapSettings", "Region"]
 
 
 class Region(StrEnum):
@@ -30,6 +30,9 @@ REGION_HOSTS: Final = {
     Region.MIDDLE_EAST: ("mec1.api.clevertap.com",),
 }
 """API hosts by region, the published one first. Source: CleverTap docs, `common-api-components`."""
+
+MESSAGE_HOSTS: Final = {region: f"{region.value}.clevertap-prod.com" for region in Region}
+"""Hosts that apps and the links in messages talk to; not the API. Source: clevertap-web-sdk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ class CleverTapSettings:
         render_dollar_names: Replace `${name}` in templates; off, the text stays as it is.
         freshness_back: How old an event may be and still trigger a live campaign.
         freshness_ahead: How far in the future, likewise.
+        journey_freshness_back: How old an event may be and still move anybody in a journey.
         export_multiples_of_23: Pages of exports as once measured: multiples of 23, smaller sizes unlimited.
         async_counts: Answer counts, top values and trends with `partial` and a `req_id` to poll.
         count_polls: How often a `req_id` is polled until the result is there.
@@ -91,6 +95,7 @@ class CleverTapSettings:
     render_dollar_names: bool = True
     freshness_back: timedelta = timedelta(hours=2)
     freshness_ahead: timedelta = timedelta(minutes=2)
+    journey_freshness_back: timedelta = timedelta(minutes=60)
     export_multiples_of_23: bool = False
     export_polls: int = 0
     async_counts: bool = False

@@ -153,6 +153,10 @@ class CleverTapState:
         ts = int(self._now().timestamp())
         return self._append(profile.current, EventRecord(address, ts, name, dict(properties), _SYSTEM))
 
+    def set_properties(self, profile: Profile, changes: Mapping[str, Any]) -> None:
+        """Set properties of a profile from inside the account; operators work as in an upload."""
+        self._change(profile.current, changes)
+
     def _append(self, profile: Profile, record: EventRecord) -> StoredEvent:
         key = folded(record.name)
         name = self._event_names.setdefault(key, record.name)
@@ -252,6 +256,7 @@ class CleverTapState:
         self._forget_email(gone)
         self._change(kept, gone.properties)
         gone.merged_into = kept
+        kept.absorbed = (*kept.absorbed, gone.number, *gone.absorbed)
         del self._profiles[gone.number]
         return kept
 

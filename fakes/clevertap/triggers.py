@@ -1,19 +1,22 @@
-"""Who qualifies for live campaigns: at once for what they did, later for what they did not do."""
+"""Who qualifies by themselves: at once for what they did, later for what they did not do, or on their date."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from fakes.clevertap.campaigns import Did, DidNot
+from fakes.clevertap.filters import all_hold
+from fakes.clevertap.liquid_values import date_of
 from fakes.clevertap.profiles import folded
+from fakes.clevertap.rules import Did, DidNot, OnDate
 from fakes.clevertap.running import Qualification
 from fakes.kit import current_cause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from fakes.clevertap.profiles import Profile, StoredEvent
     from fakes.clevertap.running import RunningCampaign
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Triggers"]
 
 _Key = tuple[str, int, str]
+_NOTHING = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,9 @@ class Triggers:
         self._inactions: dict[str, list[tuple[RunningCampaign, DidNot]]] = {}
         self._after_campaigns: dict[str, list[tuple[RunningCampaign, DidNot]]] = {}
         self._waits: dict[_Key, asyncio.TimerHandle] = {}
+        self._dates: dict[str, list[tuple[RunningCampaign, OnDate]]] = {}
+        self._profile_dates: list[tuple[RunningCampaign, OnDate]] = []
+        self._delays: set[asyncio.TimerHandle] = set()
 
     def __len__(self) -> int:
         """How many people are waited for."""
@@ -73,24 +80,43 @@ class Triggers:
         elif isinstance(rule, DidNot):
             self._inactions.setdefault(folded(rule.after), []).append((running, rule))
             self._after_campaigns.setdefault(rule.after, []).append((running, rule))
+        elif isinstance(rule, OnDate) and rule.event:
+            self._dates.setdefault(folded(rule.event), []).append((running, rule))
+        elif isinstance(rule, OnDate):
+            self._profile_dates.append((running, rule))
 
     def stop(self) -> None:
         """Forget every wait."""
         for handle in self._waits.values():
             handle.cancel()
         self._waits.clear()
+        for handle in self._delays:
+            handle.cancel()
+        self._delays.clear()
 
     def event_stored(self, profile: Profile, event: StoredEvent) -> None:
         """Set off what an event sets off; an old one, or one from the future, nothing."""
         key = folded(event.name)
-        if (key not in self._actions and key not in self._inactions) or not self._is_fresh(event):
+        if (
+            key not in self._actions and key not in self._inactions and key not in self._dates
+        ) or not self._is_fresh(event):
             return
-        for running, _rule in self._actions.get(key, ()):
+        for running, action in self._actions.get(key, ()):
             # A message's own system event must not send the next message.
-            if event.properties.get("Campaign Id") != running.id:
-                self._qualify(Qualification(running, (profile,), event, cause=current_cause.get()))
+            is_own = event.properties.get("Campaign Id") == running.id
+            if not is_own and all_hold(action.where, event.properties):
+                qualification = Qualification(running, (profile,), event, cause=current_cause.get())
+                self._hand_over(qualification, action.delay)
         for running, rule in self._inactions.get(key, ()):
-            self._start(running, rule, profile, event=event)
+            if all_hold(rule.where, event.properties):
+                self._start(running, rule, profile, event=event)
+        for running, on_date in self._dates.get(key, ()):
+            self._set_date(running, on_date, profile, properties=event.properties, event=event)
+
+    def profile_stored(self, profile: Profile) -> None:
+        """Start, or move, the time of those who wait for a date of a profile."""
+        for running, rule in self._profile_dates:
+            self._set_date(running, rule, profile, properties=profile.properties)
 
     def webhook_taken(self, profile: Profile, campaign: str) -> None:
         """Set off what waits for the webhook of a campaign."""
@@ -128,8 +154,47 @@ class Triggers:
                 and (not wait.rule.constant or event.properties.get(wait.rule.constant) == wait.constant)
             ):
                 return
-        self._qualify(
-            Qualification(
-                wait.running, (profile,), wait.event, constant=wait.constant, cause=current_cause.get()
-            )
+        qualification = Qualification(
+            wait.running, (profile,), wait.event, constant=wait.constant, cause=current_cause.get()
         )
+        self._hand_over(qualification, wait.rule.delay)
+
+    def _hand_over(self, qualification: Qualification, delay: timedelta) -> None:
+        """Let somebody qualify, after the delay that the campaign asks for."""
+        if delay <= _NOTHING:
+            self._qualify(qualification)
+            return
+
+        def go() -> None:
+            self._delays.discard(handle)
+            self._qualify(qualification)
+
+        handle = asyncio.get_running_loop().call_later(delay.total_seconds(), go)
+        self._delays.add(handle)
+
+    def _set_date(
+        self,
+        running: RunningCampaign,
+        rule: OnDate,
+        profile: Profile,
+        *,
+        properties: Mapping[str, Any],
+        event: StoredEvent | None = None,
+    ) -> None:
+        """Wait for a person's date; a later value of a profile's property replaces the earlier one."""
+        key = (running.campaign.name, profile.number, str(event.number) if event else "date")
+        known = self._waits.pop(key, None)
+        if known is not None:
+            known.cancel()
+        date = date_of(properties.get(rule.property))
+        if date is None:
+            return
+        left_s = (date + rule.offset - self._now()).total_seconds()
+        if left_s < 0:
+            return  # the date is past, and nobody is told afterwards
+
+        def come() -> None:
+            del self._waits[key]
+            self._qualify(Qualification(running, (profile.current,), event, cause=current_cause.get()))
+
+        self._waits[key] = asyncio.get_running_loop().call_later(left_s, come)

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from fakes.clevertap.authentication import Basic, OAuth, basic_value
 from fakes.clevertap.campaigns import ContentFormat
 from fakes.kit import RetryPolicy, WebhookRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from fakes.clevertap.campaigns import WebhookTemplate
+    from fakes.clevertap.authentication import Tokens
     from fakes.clevertap.profiles import Profile, StoredEvent
     from fakes.clevertap.settings import CleverTapSettings
     from fakes.kit import Failure
 
-__all__ = ["default_body", "make_request", "profile_entry", "retry_policy", "test_body"]
+__all__ = [
+    "VARIABLES",
+    "WebhookTemplate",
+    "default_body",
+    "make_request",
+    "post_action_body",
+    "profile_entry",
+    "retry_policy",
+    "test_body",
+]
 
 _USER_AGENT: Final = "CleverTap-Webhook-Fake/1"
 """The real one is not documented, so nobody should rely on any."""
+
+VARIABLES: Final = (
+    "identity", "all_identities", "email", "phone", "name", "objectId", "profileData", "systemProfileData",
+    "event_properties", "push_token", "key_values",
+)  # fmt: skip
+"""What can be ticked in the editor of the default body."""
 
 _CHANNELS: Final = {
     "mobilePushSubscription": "push",
@@ -29,6 +45,25 @@ _CHANNELS: Final = {
     "whatsappSubscription": "whatsapp",
 }
 _NOT_CUSTOM: Final = ("Name", "Email", "Phone", "Timezone", "Age")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookTemplate:
+    """One webhook under Settings > Channels > Webhooks.
+
+    Attributes:
+        name: What campaigns call it by.
+        url: Where to; may hold Liquid.
+        method: `POST`, `GET`, `PUT` or `DELETE`.
+        headers: Sent with every request.
+        auth: How CleverTap proves itself; None for not at all, or by a header.
+    """
+
+    name: str
+    url: str
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth: Basic | OAuth | None = None
 
 
 def test_body() -> dict[str, Any]:
@@ -56,14 +91,16 @@ def profile_entry(
     event: StoredEvent | None,
     key_values: Mapping[str, str],
     has_capitals: bool = False,
+    ticked: Collection[str] = VARIABLES,
 ) -> dict[str, Any]:
-    """Describe one profile with every variable ticked; what is not known is left out.
+    """Describe one profile with the variables that are ticked; what is not known is left out.
 
     Args:
         profile: Whom.
         event: The triggering event of a live campaign.
         key_values: The campaign's pairs, rendered for this person.
         has_capitals: Write keys with capital first letters, as the vendor's "broadcast" sample does.
+        ticked: Which of `VARIABLES` are wanted.
     """
     properties = profile.properties
     custom = {
@@ -84,7 +121,11 @@ def profile_entry(
         "push_token": profile.push_token,
         "key_values": dict(key_values),
     }
-    known = {key: value for key, value in entry.items() if value not in ("", [], {}) or key == "profileData"}
+    known = {
+        key: value
+        for key, value in entry.items()
+        if key in ticked and (value not in ("", [], {}) or key == "profileData")
+    }
     return {key[0].upper() + key[1:]: value for key, value in known.items()} if has_capitals else known
 
 
@@ -93,10 +134,25 @@ def _system_data(profile: Profile) -> dict[str, Any]:
         name: "Subscribed" if profile.is_subscribed(channel) else "Unsubscribed"
         for name, channel in _CHANNELS.items()
     }
+    # A browser is subscribed by having a token; there is no property that says so.
+    data["webPushSubscription"] = "Subscribed" if profile.web_push_token else "Unsubscribed"
     for name, key in (("timezone", "Timezone"), ("age", "Age")):
         if key in profile.properties:
             data[name] = profile.properties[key]
     return data
+
+
+def post_action_body(
+    campaign_id: int, profile: Profile, *, title: str, body: str, key_values: Mapping[str, str]
+) -> dict[str, Any]:
+    """Make the body of the call after a push. Source: user docs, `post-action-webhooks`."""
+    entry = {
+        "identity": profile.identity,
+        "all_identities": list(profile.identities),
+        "objectId": profile.object_id,
+        "payload": {"title": title, "body": body, "key_values": dict(key_values)},
+    }
+    return {"targetId": campaign_id, "profiles": [entry]}
 
 
 def make_request(
@@ -105,6 +161,7 @@ def make_request(
     *,
     url: str,
     body: bytes,
+    tokens: Tokens,
     content_format: ContentFormat = ContentFormat.JSON,
 ) -> WebhookRequest:
     """Make the request of one webhook.
@@ -114,32 +171,49 @@ def make_request(
         webhook: Its name in the contract.
         url: The template's, rendered.
         body: Left out for GET and DELETE.
+        tokens: Where OAuth tokens come from.
         content_format: Decides the Content-Type, unless the template has one of its own.
     """
     content_type = "application/json" if content_format is ContentFormat.JSON else "text/plain; charset=utf-8"
-    headers = {"User-Agent": _USER_AGENT}
+    fixed = {"User-Agent": _USER_AGENT}
     if not any(name.lower() == "content-type" for name in template.headers):
-        headers["Content-Type"] = content_type
-    headers |= template.headers
-    if template.basic is not None:
-        headers["Authorization"] = "Basic " + b64encode(":".join(template.basic).encode()).decode()
+        fixed["Content-Type"] = content_type
+    fixed |= template.headers
+    auth = template.auth
+    if isinstance(auth, Basic):
+        fixed["Authorization"] = basic_value(auth.user, auth.password)
+
+    def headers() -> Mapping[str, str]:
+        token = tokens.header(auth) if isinstance(auth, OAuth) else ""
+        return {**fixed, "Authorization": token} if token else fixed
+
+    async def prepare() -> None:
+        if isinstance(auth, OAuth):
+            await tokens.renew(auth)
+
     return WebhookRequest(
         webhook=webhook,
         url=url,
         body=body if template.method in ("POST", "PUT") else b"",
-        headers=lambda: headers,
+        headers=headers,
         method=template.method,
+        prepare=prepare if isinstance(auth, OAuth) else None,
     )
 
 
-def retry_policy(settings: CleverTapSettings, *, is_test: bool = False) -> RetryPolicy:
+def retry_policy(
+    settings: CleverTapSettings, *, is_test: bool = False, refused: Callable[[], None] = lambda: None
+) -> RetryPolicy:
     """Say how long a receiver has, what success is, and when the next try is.
 
     The documents disagree on all three; these are the values of the overview page of January 2026. Nothing is
-    said of 4xx, so every failure is tried again. A test call is made once.
+    said of 4xx, so every failure is tried again. A test call is made once. `refused` is told of every 401, after
+    which a token is worth nothing.
     """
 
     def wait_s(failure: Failure) -> float | None:
+        if failure.status == 401:
+            refused()
         if is_test or failure.attempt > settings.webhook_retries:
             return None
         return settings.webhook_spacing_s

@@ -84,7 +84,7 @@ class MailHost(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneMessage:
-    """One SMS or push notification on its way to one person.
+    """One SMS, push or web push notification on its way to one person.
 
     Attributes:
         id: The vendor's id for it.
@@ -92,7 +92,10 @@ class PhoneMessage:
         channel: How it travels.
         recipient: Phone number for an SMS, device token for a push.
         email: E-mail address on the vendor's profile; empty when there is none.
+        title: Rendered; empty for an SMS.
         text: Rendered.
+        view_url: What the device calls when it shows the message; empty when nothing tells.
+        tap_url: What the device calls when the message is tapped; an SMS has links in its text instead.
         campaign: Name of the campaign that sends it.
         sent_at: When it was handed over.
         cause: Id of the journal entry that made the vendor send it.
@@ -100,10 +103,13 @@ class PhoneMessage:
 
     id: str
     vendor: str
-    channel: Literal["sms", "push"]
+    channel: Literal["sms", "push", "webpush"]
     recipient: str
     email: str = ""
+    title: str = ""
     text: str
+    view_url: str = ""
+    tap_url: str = ""
     campaign: str = ""
     sent_at: datetime
     cause: str = ""

@@ -34,6 +34,7 @@ class WebhookRequest:
         headers: Made anew for each try, because a signature may cover the time of sending.
         method: Upper case.
         receiver: What the journal calls the receiver; when empty, what `Surroundings.receiver_of` says.
+        prepare: Awaited before each try, for what `headers` needs and takes a call, such as a token.
     """
 
     webhook: str
@@ -42,6 +43,7 @@ class WebhookRequest:
     headers: Callable[[], Mapping[str, str]]
     method: str = "POST"
     receiver: str = ""
+    prepare: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class WebhookSender:
         began = loop.time()
         attempt = 1
         while True:
+            if request.prepare is not None:
+                await request.prepare()
             status, error, body, exchange_id = await self._try(request, attempt, policy.timeout_s)
             if status is not None and policy.is_success(status):
                 return WebhookOutcome(True, attempt, status, body, exchange_id)

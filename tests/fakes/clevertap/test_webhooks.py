@@ -15,6 +15,7 @@ from fakes.clevertap import (
     WebhookRefused,
 )
 from fakes.clevertap.errors import UnknownWebhook
+from fakes.clevertap.webhooks import WebhookTemplate
 from tests.fakes.clevertap.account import (
     BODY,
     HOOK,
@@ -231,7 +232,8 @@ async def test_personalised_url_is_rendered_and_a_bad_one_counted() -> None:
         await with_people(ct, "asha")
         await ct.fake.add_webhook("own", url=HOOK + "?to={{ Profile.Phone }}")
         ct.fake.add_campaign(WebhookCampaign(name="good", webhook="own", body="{}"))
-        ct.fake._webhooks["bad"] = ct.fake._webhooks["own"].__class__(name="bad", url="{{ Profile.Name }}")
+        webhooks = ct.fake.dashboard._webhooks
+        webhooks["bad"] = WebhookTemplate(name="bad", url="{{ Profile.Name }}")
         ct.fake.add_campaign(WebhookCampaign(name="bad", webhook="bad", body="{}"))
 
         await ct.fake.launch("good")

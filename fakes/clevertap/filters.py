@@ -1,0 +1,86 @@
+"""Conditions on properties, as the segment editor knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from fakes.clevertap.profiles import folded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["OPERATORS", "Where", "all_hold", "number_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One condition on a property.
+
+    Attributes:
+        name: Of the property; compared without case and spaces.
+        value: What it is compared with.
+        operator: One of `OPERATORS`.
+    """
+
+    name: str
+    value: Any = None
+    operator: str = "equals"
+
+    def __post_init__(self) -> None:
+        if self.operator not in OPERATORS:
+            known = ", ".join(OPERATORS)
+            raise ValueError(f"condition on {self.name!r}: operator {self.operator!r}, wanted one of {known}")
+
+    def holds(self, properties: Mapping[str, Any]) -> bool:
+        """Say whether the condition holds for somebody's, or an event's, properties."""
+        return OPERATORS[self.operator](_lookup(properties, self.name), self.value)
+
+
+def all_hold(conditions: Iterable[Where], properties: Mapping[str, Any]) -> bool:
+    """Say whether every condition holds."""
+    return all(condition.holds(properties) for condition in conditions)
+
+
+def number_of(value: Any) -> float:
+    """Read a number; what is missing or none counts as 0. Source: user docs, `segment-rules`."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
+def _lookup(properties: Mapping[str, Any], name: str) -> Any:
+    if name in properties:
+        return properties[name]
+    wanted = folded(name)
+    return next((value for key, value in properties.items() if folded(key) == wanted), None)
+
+
+def _equals(known: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list | tuple):
+        return any(_equals(known, item) for item in wanted)
+    return known is not None and (known == wanted or str(known).lower() == str(wanted).lower())
+
+
+def _contains(known: Any, wanted: Any) -> bool:
+    return known is not None and str(wanted).lower() in str(known).lower()
+
+
+def _compared(test: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
+    return lambda known, wanted: known is not None and test(number_of(known), number_of(wanted))
+
+
+OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "equals": _equals,
+    "not_equals": lambda known, wanted: not _equals(known, wanted),
+    "contains": _contains,
+    "does_not_contain": lambda known, wanted: not _contains(known, wanted),
+    "exists": lambda known, _: known is not None,
+    "does_not_exist": lambda known, _: known is None,
+    "greater_than": _compared(lambda one, other: one > other),
+    "greater_than_equals": _compared(lambda one, other: one >= other),
+    "less_than": _compared(lambda one, other: one < other),
+    "less_than_equals": _compared(lambda one, other: one <= other),
+}
+"""Source: CleverTap/clevertap-support-snippets, query language."""

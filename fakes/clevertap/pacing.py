@@ -1,0 +1,193 @@
+"""Holds campaigns to their limits: what may go now, what goes later, what never goes.
+
+A message passes do-not-disturb hours, then the throttle, then the caps, which look at what the person has got by
+the moment in which it would go. Which of them CleverTap asks first is not documented.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fakes.clevertap.campaigns import Channel, DropReason
+from fakes.clevertap.limits import THROTTLE_GIVES_UP, THROTTLE_WINDOW, CampaignLimits, ChannelLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from fakes.clevertap.profiles import Profile
+    from fakes.clevertap.running import Qualification, RunningCampaign
+
+__all__ = ["Pacer"]
+
+_NONE_FOR_CAMPAIGN = CampaignLimits()
+_NONE_FOR_CHANNEL = ChannelLimits()
+
+
+@dataclass(slots=True)
+class _Throttle:
+    """So many in a window; what does not fit gets a place in one of the next."""
+
+    limit: int
+    starts_at: datetime
+    used: int = 0
+
+    def reserve(self, at: datetime, count: int) -> datetime:
+        if at >= self.starts_at + THROTTLE_WINDOW:
+            self.starts_at, self.used = at, 0
+        if self.used and self.used + count > self.limit:
+            self.starts_at, self.used = self.starts_at + THROTTLE_WINDOW, 0
+        self.used += count
+        return max(at, self.starts_at)
+
+
+class Pacer:
+    """Lets messages of campaigns through as their limits allow.
+
+    Args:
+        release: Takes what may be sent now.
+        drop: Is told of people who get nothing, and why.
+        now: The world's time.
+        utc_offset: The account's time zone, for hours of the day.
+    """
+
+    def __init__(
+        self,
+        release: Callable[[Qualification], None],
+        drop: Callable[[Qualification, DropReason], None],
+        *,
+        now: Callable[[], datetime],
+        utc_offset: timedelta,
+    ) -> None:
+        self._release = release
+        self._drop = drop
+        self._now = now
+        self._utc_offset = utc_offset
+        self._channels: dict[Channel, ChannelLimits] = {}
+        self._throttles: dict[Channel | int, _Throttle] = {}
+        self._sent: dict[tuple[Channel | int, int], deque[datetime]] = {}
+        self._totals: dict[int, int] = {}
+        self._waiting: set[asyncio.TimerHandle] = set()
+
+    def __len__(self) -> int:
+        """How many requests wait for their time."""
+        return len(self._waiting)
+
+    def limit_channel(self, channel: Channel, limits: ChannelLimits) -> None:
+        """Hold every campaign of a channel to limits from now on."""
+        self._channels[channel] = limits
+
+    def stop(self) -> None:
+        """Forget what waits."""
+        for handle in self._waiting:
+            handle.cancel()
+        self._waiting.clear()
+
+    def admit(self, qualification: Qualification) -> None:
+        """Let a message go, now or later, or drop it."""
+        campaign = qualification.running.campaign
+        channel = self._channels.get(campaign.channel, _NONE_FOR_CHANNEL)
+        if campaign.limits == _NONE_FOR_CAMPAIGN and channel is _NONE_FOR_CHANNEL:
+            self._release(qualification)
+            return
+        now = self._now()
+        at = self._undisturbed(qualification, now)
+        if at is not None:
+            at = self._undisturbed(qualification, self._throttled(qualification, channel, at))
+        if at is None:
+            self._drop(qualification, DropReason.DO_NOT_DISTURB)
+        elif at - now > THROTTLE_GIVES_UP:
+            self._drop(qualification, DropReason.THROTTLED)
+        elif at <= now:
+            self._pass(qualification)
+        else:
+            self._wait((at - now).total_seconds(), qualification)
+
+    def _wait(self, seconds: float, qualification: Qualification) -> None:
+        def go() -> None:
+            self._waiting.discard(handle)
+            self._pass(qualification)
+
+        handle = asyncio.get_running_loop().call_later(seconds, go)
+        self._waiting.add(handle)
+
+    def _undisturbed(self, qualification: Qualification, at: datetime) -> datetime | None:
+        """Give the next instant outside do-not-disturb hours; None when they discard the message."""
+        campaign = qualification.running.campaign
+        quiet = campaign.limits.do_not_disturb
+        # The hours hold for webhook campaigns, but not for webhook nodes in journeys.
+        if quiet is None or (qualification.is_journey and campaign.channel is Channel.WEBHOOK):
+            return at
+        until = quiet.ends_at(at, utc_offset=self._utc_offset)
+        if until is None:
+            return at
+        return None if quiet.discards else until
+
+    def _throttled(self, qualification: Qualification, channel: ChannelLimits, at: datetime) -> datetime:
+        if qualification.is_unthrottled:
+            return at
+        running = qualification.running
+        for key, limit in (
+            (running.id, running.campaign.limits.throttle),
+            (running.campaign.channel, channel.throttle),
+        ):
+            if limit is not None:
+                throttle = self._throttles.setdefault(key, _Throttle(limit, at))
+                at = throttle.reserve(at, len(qualification.profiles))
+        return at
+
+    def _pass(self, qualification: Qualification) -> None:
+        kept: list[Profile] = []
+        dropped: dict[DropReason, list[Profile]] = {}
+        for profile in qualification.profiles:
+            reason = self._barred(qualification.running, profile.current)
+            if reason is None:
+                self._count(qualification.running, profile.current)
+                kept.append(profile)
+            else:
+                dropped.setdefault(reason, []).append(profile)
+        for reason, people in dropped.items():
+            self._drop(replace(qualification, profiles=tuple(people)), reason)
+        if kept:
+            self._release(replace(qualification, profiles=tuple(kept)) if dropped else qualification)
+
+    def _barred(self, running: RunningCampaign, profile: Profile) -> DropReason | None:
+        campaign, now = running.campaign, self._now()
+        limits = campaign.limits
+        if limits.targeting_cap is not None and self._totals.get(running.id, 0) >= limits.targeting_cap:
+            return DropReason.TARGETING_CAP
+        if limits.gap is not None and self._sent_since(running.id, profile, now - limits.gap):
+            return DropReason.FREQUENCY_CAP
+        channel = self._channels.get(campaign.channel)
+        if channel is None or not limits.respects_caps:
+            return None
+        if channel.gap is not None and self._sent_since(campaign.channel, profile, now - channel.gap):
+            return DropReason.FREQUENCY_CAP
+        for cadence in channel.cadences:
+            if self._sent_since(campaign.channel, profile, now - cadence.within) >= cadence.messages:
+                return DropReason.FREQUENCY_CAP
+        return None
+
+    def _sent_since(self, key: Channel | int, profile: Profile, since: datetime) -> int:
+        numbers = (profile.number, *profile.absorbed)
+        return sum(at > since for number in numbers for at in self._sent.get((key, number), ()))
+
+    def _count(self, running: RunningCampaign, profile: Profile) -> None:
+        now, limits = self._now(), running.campaign.limits
+        channel = self._channels.get(running.campaign.channel)
+        self._totals[running.id] = self._totals.get(running.id, 0) + 1
+        if limits.gap is not None:
+            self._remember(running.id, profile, now - limits.gap)
+        if channel is not None and (channel.gap or channel.cadences):
+            spans = [cadence.within for cadence in channel.cadences]
+            longest = max([*spans, channel.gap or THROTTLE_WINDOW])
+            self._remember(running.campaign.channel, profile, now - longest)
+
+    def _remember(self, key: Channel | int, profile: Profile, since: datetime) -> None:
+        moments = self._sent.setdefault((key, profile.number), deque())
+        while moments and moments[0] <= since:
+            moments.popleft()
+        moments.append(self._now())

@@ -1,0 +1,98 @@
+"""Who qualifies for a campaign: at once, for staying silent, by the past, on a date, or when an API says so.
+
+Source: CleverTap user docs, `segments` and `types-of-segments`; developer docs, `webhooks`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fakes.clevertap.filters import Where
+
+__all__ = ["Did", "DidNot", "External", "InSegment", "OnDate", "Trigger"]
+
+_NOTHING = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """Live, single action: everybody who does something qualifies at once.
+
+    Attributes:
+        event: Name of the event, compared as CleverTap compares names.
+        where: Conditions on the event's properties.
+        delay: Waits so long after qualifying.
+    """
+
+    event: str
+    where: tuple[Where, ...] = ()
+    delay: timedelta = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class DidNot:
+    """Live, inaction within a time: somebody did A, then not B.
+
+    The time starts when A arrives. While it runs, a further A starts no second one. It is judged at its end: B
+    counts when its own time lies between that of A and the end, and it has arrived by then.
+
+    Attributes:
+        event: B, the event that must not happen.
+        within: How long to wait for it.
+        after: A: an event's name, or the name of a webhook campaign; then A is the moment in which that
+            campaign's webhook was taken for the person.
+        constant: The property that must be the same in A and B ("constant event property"); empty for none.
+        where: Conditions on the properties of A.
+        delay: Waits so long after qualifying.
+    """
+
+    event: str
+    within: timedelta
+    after: str
+    constant: str = ""
+    where: tuple[Where, ...] = ()
+    delay: timedelta = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class InSegment:
+    """Past behaviour or custom list: everybody who is in a segment when the campaign runs.
+
+    Membership is judged afresh at every run.
+
+    Attributes:
+        segment: Name of the segment or list.
+        at: When it runs; None for a campaign that is launched.
+        every: Runs again so often after the first time; None for once.
+    """
+
+    segment: str
+    at: datetime | None = None
+    every: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnDate:
+    """Live, on a date: at a distance from the date that stands in a property.
+
+    Attributes:
+        property: Holds the date, `$D_<seconds>`.
+        offset: After the date, or before it when negative.
+        event: Name of the event that has the property; empty for a property of the profile.
+    """
+
+    property: str
+    offset: timedelta = _NOTHING
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Only a call of the external trigger API sends the campaign."""
+
+
+Trigger = Did | DidNot | InSegment | OnDate | External
+"""Who qualifies for a campaign. One without any is launched, triggered by the API, or sent by a journey."""
