@@ -23,6 +23,7 @@ from fakes.clevertap.records import EventRecord, ProfileRecord
 from fakes.clevertap.settings import REGION_HOSTS, CleverTapSettings, Region
 from fakes.clevertap.state import CleverTapState
 from fakes.clevertap.tracking import Tracking
+from fakes.clevertap.upkeep import Upkeep, outcome
 from fakes.clevertap.wire import json_answer, parse
 from fakes.kit import Call, Fake, VendorError
 
@@ -59,6 +60,10 @@ class FakeCleverTap(Fake):
         `journey_entered`    {journey}
         `journey_path`       {journey, node, path}
         `journey_left`       {journey, reason, goal}
+        `subscription_changed` {channel, is_subscribed}
+        `phone_disassociated` {phone}
+        `profile_deleted`    {object_id}
+        `profile_demerged`   {object_ids}
 
     Attributes:
         state: Profiles and events.
@@ -76,6 +81,7 @@ class FakeCleverTap(Fake):
         self._reading = Reading(self.state, settings, gate=self._gate, surroundings=surroundings)
         self._counting = Counting(self.state, settings, gate=self._gate, surroundings=surroundings)
         self._tracking = Tracking(self, Region(settings.region))
+        self._upkeep = Upkeep(self, self._gate)
         super().__init__(surroundings)
         self.dashboard = Dashboard(self, self, self._tracking)
 
@@ -92,6 +98,7 @@ class FakeCleverTap(Fake):
     async def stop(self) -> None:
         """End waits and sends under way, and close connections."""
         self.dashboard.stop()
+        self._upkeep.stop()
         await super().stop()
 
     # The dashboard's part.
@@ -126,6 +133,8 @@ class FakeCleverTap(Fake):
 
     def raise_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> None:
         """Store one of CleverTap's own events on a profile, now, and let it trigger what it triggers."""
+        if profile.current.is_deleted:
+            return
         event = self.state.store_system_event(profile, name, properties)
         addressed_by = {"kind": "objectId", "value": profile.object_id}
         self._tell_event(profile.current, event, event.name, addressed_by, is_system=True)
@@ -133,6 +142,8 @@ class FakeCleverTap(Fake):
 
     def change_profile(self, profile: Profile, changes: Mapping[str, Any]) -> None:
         """Set properties of a profile from inside the account."""
+        if profile.current.is_deleted:
+            return
         self.state.set_properties(profile, changes)
         self.dashboard.profile_stored(profile.current)
 
@@ -151,6 +162,7 @@ class FakeCleverTap(Fake):
             "sendExternalTrigger": self._send_external_trigger,
             **self._counting.handlers(),
             **self._tracking.handlers(),
+            **self._upkeep.handlers(),
         }
 
     def answer_unknown(self, call: Call, *, methods: tuple[str, ...]) -> web.Response:  # noqa: ARG002 - the kit's shape
@@ -182,12 +194,10 @@ class FakeCleverTap(Fake):
                     self._take(record, is_dry=is_dry)
                 except RecordFault as fault:
                     unprocessed.append(self._refuse(record, fault, number=number, is_dry=is_dry))
-            processed = len(records) - len(unprocessed)
             # Stored first, answered later: whoever gives up waiting does not know what became of it.
             if self.settings.upload_takes_s:
                 await asyncio.sleep(self.settings.upload_takes_s)
-        status = "success" if not unprocessed else "partial" if processed else "fail"
-        return json_answer({"status": status, "processed": processed, "unprocessed": unprocessed})
+        return json_answer(outcome(len(records), unprocessed))
 
     def _take(self, record: Any, *, is_dry: bool) -> None:
         checked = self.state.check(record)
@@ -206,15 +216,16 @@ class FakeCleverTap(Fake):
             self.raise_event(profile, "Identity Error", {})
 
     def _refuse(self, record: Any, fault: RecordFault, *, number: int, is_dry: bool) -> dict[str, Any]:
-        text = fault.text(number)
-        entry = {"status": "fail", "code": int(fault.code), "error": text, "record": fault.echo or record}
+        entry = fault.entry(record, number)
         if not is_dry:
             fields = record if isinstance(record, dict) else {}
             kind = fields.get("type")
             kind = kind if kind in ("profile", "token") else "event"
             subject = fields.get("identity", fields.get("objectId", ""))
             name = fields.get("evtName", "")
-            self.tell(f"{kind}_refused", str(subject).lower(), code=int(fault.code), error=text, name=name)
+            self.tell(
+                f"{kind}_refused", str(subject).lower(), code=entry["code"], error=entry["error"], name=name
+            )
         return entry
 
     def _tell_profile(self, stored: Stored) -> None:

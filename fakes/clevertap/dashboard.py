@@ -295,6 +295,8 @@ class Dashboard:
     def qualify(self, qualification: Qualification) -> None:
         """Count people who qualified, and send as the limits allow."""
         campaign = qualification.running.campaign
+        if any(profile.current.is_deleted for profile in qualification.profiles):
+            return
         qualification.running.statistics.qualified += len(qualification.profiles)
         for profile in qualification.profiles:
             self._fake.tell(

@@ -145,6 +145,11 @@ class RecordFault(Exception):
         """Say it in CleverTap's words; records count from 1 within the call."""
         return _TEXTS[self.code].format(n=number, what=self.what)
 
+    def entry(self, record: object, number: int) -> dict[str, object]:
+        """Make what stands under `unprocessed`."""
+        code, text = int(self.code), self.text(number)
+        return {"status": "fail", "code": code, "error": text, "record": self.echo or record}
+
 
 class WebhookRefused(FakeError):
     """The test call of a new webhook template was not answered 200.

@@ -85,6 +85,7 @@ class Profile:
         events: The log, in the order of arrival.
         merged_into: The profile that took this one over; None while it lives.
         absorbed: Numbers of the profiles that this one took over.
+        is_deleted: Whether it was deleted; nothing is sent to it, nothing is stored on it any more.
     """
 
     number: int
@@ -96,6 +97,7 @@ class Profile:
     events: list[StoredEvent] = field(default_factory=list)
     merged_into: Profile | None = None
     absorbed: tuple[int, ...] = ()
+    is_deleted: bool = False
 
     @property
     def current(self) -> Profile:

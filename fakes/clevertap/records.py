@@ -30,6 +30,7 @@ __all__ = [
     "TokenRecord",
     "UploadRecord",
     "check_record",
+    "is_phone",
 ]
 
 RESERVED_EVENTS: Final = (
@@ -119,13 +120,14 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """An event to store; `ts` is in UNIX seconds."""
+    """An event to store; `ts` is in UNIX seconds, `cut` names the properties whose key or value was cut or changed."""
 
     address: Address
     ts: int
     name: str
     properties: dict[str, Any]
     source: str
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,11 @@ class TokenRecord:
 
     address: Address
     token: str
+
+
+def is_phone(text: str) -> bool:
+    """Say whether a text is a phone number: `+`, country code, digits. Source: recorded exchanges of 2018."""
+    return _PHONE.fullmatch(text) is not None
 
 
 def check_record(
@@ -224,25 +231,35 @@ def _event(
     data = record.get("evtData")
     if data is not None and not isinstance(data, dict):
         raise RecordFault(Code.EVENT_STRUCTURE, "evtData")
-    properties = _event_properties(data or {}, may_have_items=known == _CHARGED)
+    properties, changed = _event_properties(data or {}, may_have_items=known == _CHARGED)
     if len(properties) > settings.max_event_properties:
         raise RecordFault(Code.TOO_MANY_PROPERTIES)
     source = record.get("$source")
-    return EventRecord(address, ts, name, properties, source if isinstance(source, str) else "")
+    return EventRecord(address, ts, name, properties, source if isinstance(source, str) else "", changed)
 
 
-def _event_properties(data: Mapping[str, Any], *, may_have_items: bool) -> dict[str, Any]:
+def _event_properties(
+    data: Mapping[str, Any], *, may_have_items: bool
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Clean the properties of an event, and name those that are not stored as they were sent."""
     properties: dict[str, Any] = {}
+    changed: list[str] = []
     for key, value in data.items():
+        stored = value
         if isinstance(value, dict | list):
             if not (may_have_items and key == "Items" and _are_items(value)):
                 raise RecordFault(Code.EVENT_STRUCTURE, key)
+            stored = [_event_properties(item, may_have_items=False)[0] for item in value]
         elif value is None:
             continue
+        else:
+            stored = cut(value)
         name = clean_name(key)
         if name:
-            properties[name] = cut(value)
-    return properties
+            properties[name] = stored
+        if name != key or stored != value:
+            changed.append(key)
+    return properties, tuple(changed)
 
 
 def _are_items(value: Any) -> bool:
@@ -261,6 +278,9 @@ def _profile(record: Mapping[str, Any], address: Address, *, ts: int) -> Profile
     if not isinstance(data, dict):
         raise RecordFault(Code.OTHER, "Profile data is incorrect. Profile data is mandatory")
     _check_predefined(record, data)
+    for key in _NEVER_NESTED:
+        if isinstance(data.get(key), dict | list) and not _is_delete(data[key]):
+            raise RecordFault(Code.OTHER, f"Profile data is incorrect. {key} cannot be nested")
     identity = data.get("identity", data.get("Identity"))
     changes = {
         name: value
@@ -303,13 +323,26 @@ def _is_age(value: Any) -> bool:
 
 _PREDEFINED: Final[tuple[tuple[str, Code, Callable[[Any], bool]], ...]] = (
     ("Email", Code.EMAIL, lambda value: isinstance(value, str) and is_email(value)),
-    ("Phone", Code.PHONE, lambda value: isinstance(value, str) and _PHONE.fullmatch(value) is not None),
+    ("Phone", Code.PHONE, lambda value: isinstance(value, str) and is_phone(value)),
     ("Gender", Code.GENDER, _one_of("M", "F")),
     ("Employed", Code.EMPLOYED, _one_of("Y", "N")),
     ("Education", Code.EDUCATION, _one_of("School", "College", "Graduate")),
     ("Married", Code.MARRIED, _one_of("Y", "N")),
     ("Age", Code.AGE, _is_age),
 )
+
+
+_NEVER_NESTED: Final = (
+    "Name",
+    "DOB",
+    "Photo",
+    "Timezone",
+    "MSG-email",
+    "MSG-push",
+    "MSG-sms",
+    "MSG-whatsapp",
+)
+"""Predefined keys without a check of their own; none may hold an object or a list. Source: clevertap-web-sdk."""
 
 
 def _token(record: Mapping[str, Any], address: Address) -> TokenRecord:

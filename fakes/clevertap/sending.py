@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -107,7 +108,14 @@ class Sender:
         self._pools[qualification.running.campaign.channel].put(qualification)
 
     async def deliver(self, qualification: Qualification) -> None:
-        """Send one message and count what became of it."""
+        """Send one message and count what became of it; who was deleted meanwhile gets nothing."""
+        gone = tuple(profile for profile in qualification.profiles if profile.current.is_deleted)
+        if gone:
+            self.drop(replace(qualification, profiles=gone), DropReason.UNREACHABLE)
+            living = tuple(profile for profile in qualification.profiles if profile not in gone)
+            if not living:
+                return
+            qualification = replace(qualification, profiles=living)
         try:
             if qualification.running.campaign.channel is Channel.WEBHOOK:
                 await self._send_webhook(qualification)

@@ -62,6 +62,7 @@ class CleverTapSettings:
         capitalised_keys: Write default bodies with capital first letters, as one sample of the vendor's does.
         webhook_delivered_events: Store the system event `Webhook Delivered` when a webhook was taken.
         render_dollar_names: Replace `${name}` in templates; off, the text stays as it is.
+        delete_after: How long it takes until a profile is deleted that is to be.
         freshness_back: How old an event may be and still trigger a live campaign.
         freshness_ahead: How far in the future, likewise.
         journey_freshness_back: How old an event may be and still move anybody in a journey.
@@ -93,6 +94,7 @@ class CleverTapSettings:
     capitalised_keys: bool = False
     webhook_delivered_events: bool = True
     render_dollar_names: bool = True
+    delete_after: timedelta = timedelta(hours=48)
     freshness_back: timedelta = timedelta(hours=2)
     freshness_ahead: timedelta = timedelta(minutes=2)
     journey_freshness_back: timedelta = timedelta(minutes=60)

@@ -65,6 +65,7 @@ class CleverTapState:
         self._by_object_id: dict[str, Profile] = {}
         self._by_identity: dict[str, Profile] = {}
         self._by_email: dict[str, list[Profile]] = {}
+        self._by_phone: dict[str, list[Profile]] = {}
         self._by_fbid: dict[str, Profile] = {}
         self._by_gpid: dict[str, Profile] = {}
         self._event_names: dict[str, str] = {}
@@ -96,6 +97,26 @@ class CleverTapState:
         if known is None and (owners := self._by_email.get(key)):
             return owners[0]
         return known
+
+    def profiles_by_contact(self, key: str, value: str) -> Sequence[Profile]:
+        """Find everybody who is reached at an address or number, as a property or as an identity.
+
+        Args:
+            key: `Email` or `Phone`.
+            value: The address or the number.
+        """
+        index = self._by_email if key == "Email" else self._by_phone
+        known = self._by_identity.get(identity_key(value))
+        found = [*index.get(value.lower(), ()), *([] if known is None else [known])]
+        return list({profile.number: profile for profile in found}.values())
+
+    def profile_by_fbid(self, fbid: str) -> Profile | None:
+        """Find by Facebook id."""
+        return self._by_fbid.get(fbid)
+
+    def profile_by_gpid(self, gpid: str) -> Profile | None:
+        """Find by Google Plus id."""
+        return self._by_gpid.get(gpid)
 
     def profile_by_object_id(self, object_id: str) -> Profile | None:
         """Find by a device's CleverTap ID."""
@@ -134,6 +155,8 @@ class CleverTapState:
         """Store a checked record; an unknown identifier makes a new profile."""
         profile, is_new = self._find_or_create(record.address)
         if isinstance(record, EventRecord):
+            for key in record.cut:
+                self.error_stream.append(f"event {record.name}: {key} not stored as it was sent")
             return Stored(profile, is_new, self._append(profile, record))
         if isinstance(record, TokenRecord):
             object_id = record.address.get(AddressKind.OBJECT_ID)
@@ -253,7 +276,8 @@ class CleverTapState:
         kept.fbids += gone.fbids
         kept.gpids += gone.gpids
         kept.events = sorted(kept.events + gone.events, key=lambda event: event.number)
-        self._forget_email(gone)
+        for key in ("Email", "Phone"):
+            self._forget_contact(gone, key, gone.properties.get(key))
         self._change(kept, gone.properties)
         gone.merged_into = kept
         kept.absorbed = (*kept.absorbed, gone.number, *gone.absorbed)
@@ -261,7 +285,7 @@ class CleverTapState:
         return kept
 
     def _change(self, profile: Profile, changes: Mapping[str, Any]) -> None:
-        before = profile.properties.get("Email")
+        before = {key: profile.properties.get(key) for key in ("Email", "Phone")}
         room = self._settings.max_profile_properties - len(profile.properties)
         allowed = {}
         for key, value in changes.items():
@@ -276,13 +300,76 @@ class CleverTapState:
                 )
             allowed[key] = value
         apply(profile.properties, allowed)
-        after = profile.properties.get("Email")
-        if after != before:
-            self._forget_email(profile, before)
-            if isinstance(after, str):
-                self._by_email.setdefault(after.lower(), []).append(profile)
+        for key, known in before.items():
+            after = profile.properties.get(key)
+            if after != known:
+                self._forget_contact(profile, key, known)
+                if isinstance(after, str):
+                    self._contacts(key).setdefault(after.lower(), []).append(profile)
 
-    def _forget_email(self, profile: Profile, email: object = None) -> None:
-        email = email or profile.properties.get("Email")
-        if isinstance(email, str) and (owners := self._by_email.get(email.lower())) and profile in owners:
-            owners.remove(profile)
+    def _contacts(self, key: str) -> dict[str, list[Profile]]:
+        return self._by_email if key == "Email" else self._by_phone
+
+    def _forget_contact(self, profile: Profile, key: str, value: object) -> None:
+        if not isinstance(value, str) or profile not in (
+            owners := self._contacts(key).get(value.lower(), [])
+        ):
+            return
+        owners.remove(profile)
+        if not owners:
+            del self._contacts(key)[value.lower()]
+
+    # Taking away
+
+    def delete(self, profile: Profile) -> None:
+        """Delete a profile with its events; whoever comes back under one of its identifiers is new."""
+        self._forget_identifiers(profile)
+        for device in profile.devices:
+            self._by_object_id.pop(device.object_id, None)
+        for key in {folded(event.name) for event in profile.events}:
+            pairs = self._events_by_name[key]
+            self._events_by_name[key] = [pair for pair in pairs if pair[0].current is not profile]
+        del self._profiles[profile.number]
+        profile.is_deleted = True
+
+    def demerge(self, profile: Profile) -> Sequence[Profile]:
+        """Give each device of a profile one of its own, without any identity; give those profiles.
+
+        The first device keeps log and properties, less those that identify; which device an event came from is
+        not known, and the vendor says that event data may be lost.
+        """
+        self._forget_identifiers(profile)
+        for identities in (profile.identities, profile.fbids, profile.gpids):
+            identities.clear()
+        for key in ("Email", "Phone"):
+            profile.properties.pop(key, None)
+        first, *others = profile.devices
+        profile.devices = [first]
+        apart = [profile]
+        for device in others:
+            self._created += 1
+            fresh = self._profiles[self._created] = Profile(self._created, devices=[device])
+            self._by_object_id[device.object_id] = fresh
+            apart.append(fresh)
+        return apart
+
+    def disassociate(self, phone: str) -> Profile | None:
+        """Take a phone number that is an identity off its profile; None when it is nobody's identity."""
+        profile = self._by_identity.get(identity_key(phone))
+        if profile is None or phone not in profile.identities:
+            return None
+        del self._by_identity[identity_key(phone)]
+        profile.identities.remove(phone)
+        if profile.properties.get("Phone") == phone:
+            self._change(profile, {"Phone": {"$delete": True}})
+        return profile
+
+    def _forget_identifiers(self, profile: Profile) -> None:
+        for identity in profile.identities:
+            self._by_identity.pop(identity_key(identity), None)
+        for fbid in profile.fbids:
+            self._by_fbid.pop(fbid, None)
+        for gpid in profile.gpids:
+            self._by_gpid.pop(gpid, None)
+        for key in ("Email", "Phone"):
+            self._forget_contact(profile, key, profile.properties.get(key))

@@ -122,3 +122,35 @@ async def test_fifty_first_device_stands_apart_without_the_identity() -> None:
 
         assert [len(profile.devices) for profile in ct.fake.state.profiles] == [50, 1]
         assert ct.fake.state.profiles[1].identities == []
+
+
+async def test_phone_number_is_an_identity_like_any_other() -> None:
+    async with account() as ct:
+        await ct.upload(event(identity="+919876543210"))
+        await ct.upload(
+            {"type": "profile", "identity": "+919876543210", "profileData": {"Email": "asha@example.com"}}
+        )
+        await ct.upload(person(identity="customer-1"), event(identity="customer-1"))
+
+        assert profiles(ct) == 1
+        assert ct.fake.state.profiles[0].identities == ["+919876543210", "customer-1"]
+        assert (await ct.profile("asha@example.com"))["events"]["MM Email Opened"]["count"] == 2
+
+
+async def test_each_identifier_leads_to_the_same_profile_once_it_was_named_beside_another() -> None:
+    async with account() as ct:
+        await ct.upload(event(FBID="f1", GPID="g1", objectId="__a1"))
+        await ct.upload(
+            *(
+                {"type": "event", key: value, "evtName": "A", "evtData": {}}
+                for key, value in (
+                    ("FBID", "f1"),
+                    ("GPID", "g1"),
+                    ("objectId", "__a1"),
+                    ("identity", "asha@example.com"),
+                )
+            )
+        )
+
+        assert profiles(ct) == 1
+        assert len(ct.fake.state.profiles[0].events) == 5

@@ -361,3 +361,31 @@ async def test_refused_event_is_told_with_its_code() -> None:
             513,
             "App Launched",
         )
+
+
+async def test_what_is_not_stored_as_sent_stands_in_the_error_stream() -> None:
+    async with account() as ct:
+        await ct.upload(event("Charged", evtData={"a.b": 1, "long": "x" * 600, "kept": 1}))
+
+        assert list(ct.fake.state.error_stream) == [
+            "event Charged: a.b not stored as it was sent",
+            "event Charged: long not stored as it was sent",
+        ]
+
+
+async def test_items_of_a_purchase_are_cleaned_like_everything_else() -> None:
+    async with account() as ct:
+        await ct.upload(event("Charged", evtData={"Items": [{"a.b": "x" * 600, "n": 1}]}))
+
+        assert ct.facts("event_stored")[0].details["properties"] == {"Items": [{"ab": "x" * 512, "n": 1}]}
+
+
+@pytest.mark.parametrize("key", ["Name", "DOB", "Photo", "Timezone", "MSG-email"])
+@pytest.mark.parametrize("value", [{"first": "Asha"}, ["Asha"]])
+async def test_predefined_property_holds_no_object_and_no_list(key: str, value: Any) -> None:
+    async with account() as ct:
+        code, text = await ct.refusal({"type": "profile", "identity": "5", "profileData": {key: value}})
+
+        assert code == 555
+        assert text == f"Profile data is incorrect. {key} cannot be nested.Skipped record number : 1"
+        ct.stage.recorder.check(sent=False)
