@@ -112,7 +112,7 @@ async def _list(request: web.Request, desk: Desk) -> web.Response:
     query = request.query
     return answer(
         200,
-        **await desk.list(
+        **await desk.find(
             _states(query.getall("state", [])),
             destination=query.get("destination", ""),
             reason=query.get("reason", ""),

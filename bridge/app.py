@@ -154,7 +154,7 @@ class Bridge:
             if self._session is not None and taken:
                 await self._stop_dispatchers()
                 self._start_dispatchers(self._session)
-            _log.info("settings were read again", extra={"changed": " ".join(taken)})
+            _log.info("settings were read again", extra={"changed": " ".join(taken) or "nothing"})
 
     async def stop(self) -> None:
         """Refuse webhooks, finish calls in flight, hand back what was not sent, and close the store."""

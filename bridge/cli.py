@@ -1,28 +1,23 @@
-"""The command line: serve, explain a captured webhook, count."""
+"""The command line: serve, or ask and decide what an operator asks and decides."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
-from aiohttp import web
 
-from bridge.app import Bridge
-from bridge.commands import explain_command, settings_command
+from bridge.commands import COMMANDS
 from bridge.configuration import shown
-from bridge.errors import SettingsInvalid, StoreUnavailable
+from bridge.errors import SettingsInvalid
 from bridge.logs import configure
-from bridge.real_environment import RANDOM, now
+from bridge.service import serve
 from bridge.settings import Settings, table
-from bridge.store import SqliteStore
 
 if TYPE_CHECKING:
     from bridge.configuration import Row
-    from bridge.store import Counts
 
 __all__ = ["main"]
 
@@ -44,12 +39,19 @@ def _described(row: Row) -> str:
 
 
 @click.group(cls=_WithTable, invoke_without_command=True)
-@click.option("--settings", "file", type=click.Path(path_type=Path), help="TOML file with settings.")
+@click.option(
+    "--settings",
+    "file",
+    type=click.Path(path_type=Path),
+    envvar="BRIDGE_SETTINGS",
+    help="TOML file with settings.  [env: BRIDGE_SETTINGS]",
+)
 @click.pass_context
 def main(context: click.Context, file: Path | None) -> None:
     """Carry webhooks between e-mail and engagement vendors.
 
-    Without a command the bridge is served until SIGTERM or Ctrl-C.
+    Without a command the bridge is served until SIGTERM or Ctrl-C; SIGHUP makes it read its settings again. Exit
+    codes: 0 well, 1 something asks for attention, 2 bad input or nobody to ask.
 
     Example: python -m bridge --settings bridge.toml
     """
@@ -63,69 +65,8 @@ def main(context: click.Context, file: Path | None) -> None:
         configure(context.obj)
         for line in Settings.misspelt_variables():
             click.echo(f"warning: {line}", err=True)
-        sys.exit(asyncio.run(_serve(context.obj)))
+        sys.exit(asyncio.run(serve(context.obj, read_again=lambda: Settings.load(file))))
 
 
-main.add_command(explain_command)
-main.add_command(settings_command)
-
-
-@main.command("counts")
-@click.pass_obj
-def counts_command(settings: Settings) -> None:
-    """Count what was accepted and what became of it; exit 1 when the two differ.
-
-    Example: python -m bridge --settings bridge.toml counts
-    """
-    try:
-        counts = asyncio.run(_count(settings))
-    except StoreUnavailable as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(_BAD_INPUT)
-    for name, number in counts.as_dict().items():
-        click.echo(f"{name:12} {number:>10}")
-    sys.exit(0 if counts.is_balanced else 1)
-
-
-async def _count(settings: Settings) -> Counts:
-    store = SqliteStore(settings.store_path)
-    await store.open(is_serving=False)
-    try:
-        return await store.counts()
-    finally:
-        await store.close()
-
-
-async def _serve(settings: Settings) -> int:
-    """Serve until a signal, then stop without losing anything."""
-    bridge = Bridge(settings, now=now, random=RANDOM)
-    loop = asyncio.get_running_loop()
-    is_over = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, is_over.set)
-    try:
-        await bridge.start()
-    except StoreUnavailable as error:
-        click.echo(f"error: store_path: {error}", err=True)
-        return _BAD_INPUT
-    # URLs hold secrets: no access log.
-    runner = web.AppRunner(bridge.app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-    except OSError as error:
-        await bridge.stop()
-        await runner.cleanup()
-        click.echo(
-            f"error: host and port: cannot listen on {settings.host}:{settings.port}: {error.strerror}",
-            err=True,
-        )
-        return _BAD_INPUT
-    port = runner.addresses[0][1]
-    click.echo(f"bridge listens on http://{settings.host}:{port}")
-    sys.stdout.flush()
-    await is_over.wait()
-    await bridge.stop()
-    await runner.cleanup()
-    return 0
+for _command in COMMANDS:
+    main.add_command(_command)

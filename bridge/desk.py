@@ -83,7 +83,7 @@ class Desk:
             "destinations": destinations,
         }
 
-    async def list(
+    async def find(
         self,
         states: Collection[State],
         *,
@@ -250,10 +250,8 @@ def empty_line() -> dict[str, Any]:
 
 
 def _row(each: StoredDelivery) -> dict[str, Any]:
-    fields = asdict(each)
-    fields["id"] = fields.pop("seq")
-    fields["state"] = str(each.state)
-    del fields["inbox_seq"]
+    fields = {"id": each.seq, **asdict(each), "state": str(each.state)}
+    del fields["seq"], fields["inbox_seq"]
     for name in ("created", "due", "settled"):
         instant_ms = fields.pop(f"{name}_ms")
         fields[f"{name}_at"] = None if instant_ms is None else _instant(instant_ms)

@@ -20,7 +20,7 @@ __all__ = ["settings_command"]
 @click.command("settings")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the file, for editors.")
 @click.pass_obj
-def settings_command(settings: Settings, *, schema: bool) -> None:
+def settings_command(settings: Settings, /, *, schema: bool) -> None:
     """Show every setting as it would be used now; a secret is never shown.
 
     Example: python -m bridge --settings bridge.toml settings
