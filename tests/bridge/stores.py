@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bridge.engagement import Engagement, Kind, Recipient, SourceName
 from bridge.store import Identity, Intake, Outcome, Plan, Settlement, SqliteStore, State
+from bridge.store.postgres import PostgresStore
 from tests.bridge.rig import START
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ class SqlitePlace:
 
     def store(self) -> SqliteStore:
         return SqliteStore(self.path)
+
+
+@dataclass(frozen=True)
+class PostgresPlace:
+    url: str
+
+    def store(self) -> PostgresStore:
+        return PostgresStore(self.url)
 
 
 @asynccontextmanager

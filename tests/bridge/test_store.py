@@ -16,6 +16,7 @@ from tests.bridge.stores import (
     LEASE_MS,
     NOW_MS,
     Place,
+    PostgresPlace,
     SqlitePlace,
     add,
     always,
@@ -37,7 +38,7 @@ _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
 
-@pytest.fixture(params=["sqlite", "sqlite-threads"])
+@pytest.fixture(params=["sqlite", "sqlite-threads", "postgres"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -48,7 +49,9 @@ def arm(kind: str) -> str:
 
 
 @pytest.fixture
-def place(kind: str, tmp_path: Path) -> Place:
+def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    if kind == "postgres":
+        return PostgresPlace(request.getfixturevalue("database_url"))
     return SqlitePlace(str(tmp_path / "bridge.sqlite3"))
 
 

@@ -1,0 +1,257 @@
+"""The store in a Postgres database, which several bridges may share; extra `postgres`.
+
+Webhooks that come in together are committed together, as in SQLite. Everything else has a connection of its own from
+the pool.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import asyncpg
+
+from bridge.errors import StoreUnavailable
+from bridge.store import postgres_intake, postgres_outbox, postgres_reports
+from bridge.store.batcher import Batcher
+from bridge.store.postgres_link import Link
+from bridge.store.records import Pause, State
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Sequence
+
+    from bridge.store.postgres_intake import Wish
+    from bridge.store.postgres_locks import Session
+    from bridge.store.records import (
+        Counts,
+        Delivery,
+        DeliveryFile,
+        Intake,
+        Planner,
+        Settlement,
+        Standing,
+        StoredDelivery,
+    )
+
+__all__ = ["PostgresStore"]
+
+_T = TypeVar("_T")
+_LARGEST_BATCH: Final = 256
+_TRIES: Final = 5
+"""How often a transaction that met another head-on is tried."""
+_CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class PostgresStore:
+    """Inbox, outbox and identities in the schema `bridge` of one database."""
+
+    is_shared = True
+
+    def __init__(self, url: str, *, is_synchronous: bool = True) -> None:
+        """Make a store; nothing is touched yet.
+
+        Args:
+            url: `postgresql://user:password@host/database`.
+            is_synchronous: Whether a commit waits for the disk. Without it, a power cut loses what was accepted.
+        """
+        self._link = Link(url, is_synchronous=is_synchronous)
+        self._intake: Batcher[Wish, tuple[bool, ...]] = Batcher(
+            self._take_in, weight=lambda wish: len(wish[0]), largest=_LARGEST_BATCH
+        )
+
+    async def open(self, *, is_serving: bool = True) -> None:
+        """Connect, and run the migrations that the database lacks, see `Store.open`."""
+        await self._link.open(is_serving=is_serving)
+
+    async def close(self) -> None:
+        """Commit what is queued and disconnect."""
+        await self._intake.finish()
+        await self._link.close()
+
+    def listen(self, wake: Callable[[str], None]) -> None:
+        """Have destinations woken by what other bridges take in, see `Store.listen`."""
+        self._link.listen(wake)
+
+    async def take_in(self, intakes: Sequence[Intake], planner: Planner) -> tuple[bool, ...]:
+        """Store pieces with their outcomes, see `Store.take_in`."""
+        return await self._intake.submit((intakes, planner))
+
+    async def claim(
+        self, destination: str, limit: int, *, now_ms: int, lease_ms: int
+    ) -> tuple[Delivery, ...]:
+        """Claim what is due, see `Store.claim`."""
+        return await self._write(
+            lambda session: postgres_outbox.claim(
+                session,
+                destination,
+                limit,
+                claimer=self._link.claimer,
+                now_ms=now_ms,
+                lease_ms=lease_ms,
+            )
+        )
+
+    async def start(
+        self, deliveries: Sequence[Delivery], *, now_ms: int, lease_ms: int
+    ) -> tuple[Delivery, ...]:
+        """Commit that attempts begin, see `Store.start`."""
+        return await self._write(
+            lambda session: postgres_outbox.start(session, deliveries, now_ms=now_ms, lease_ms=lease_ms)
+        )
+
+    async def settle(self, settlements: Sequence[Settlement], *, now_ms: int) -> int:
+        """Settle attempts, see `Store.settle`."""
+        return await self._write(lambda session: postgres_outbox.settle(session, settlements, now_ms=now_ms))
+
+    async def release(self, never_twice: Collection[str], *, retry: bool, now_ms: int) -> int:
+        """End this store's claims, see `Store.release`."""
+        return await self._end_claims(never_twice, is_own=True, retry=retry, now_ms=now_ms)
+
+    async def recover(self, never_twice: Collection[str], *, retry: bool, now_ms: int) -> int:
+        """End claims left behind, see `Store.recover`. A process lives as long as it holds its lock."""
+        return await self._end_claims(never_twice, is_own=False, retry=retry, now_ms=now_ms)
+
+    async def _end_claims(
+        self, never_twice: Collection[str], *, is_own: bool, retry: bool, now_ms: int
+    ) -> int:
+        return await self._write(
+            lambda session: postgres_outbox.end_claims(
+                session,
+                never_twice,
+                claimer=self._link.claimer,
+                is_own=is_own,
+                retry=retry,
+                now_ms=now_ms,
+            )
+        )
+
+    async def next_due_ms(self, destination: str) -> int | None:
+        """Say when the next delivery is due, see `Store.next_due_ms`."""
+        async with self._link.session() as session:
+            due_ms: int | None = await session.fetchval(
+                "SELECT due_ms FROM deliveries WHERE destination = $1 AND state = 'pending' AND is_head = 1"
+                " ORDER BY due_ms, seq LIMIT 1",
+                destination,
+            )
+            return due_ms
+
+    async def pauses(self) -> dict[str, Pause]:
+        """Give pauses, see `Store.pauses`."""
+        async with self._link.session() as session:
+            rows = await session.fetch(
+                "SELECT destination, until_ms, reason, probes FROM pauses ORDER BY destination"
+            )
+        return {row["destination"]: Pause(row["until_ms"], row["reason"], row["probes"]) for row in rows}
+
+    async def set_pause(self, destination: str, pause: Pause | None) -> None:
+        """Keep or end a pause, see `Store.set_pause`."""
+        async with self._link.session() as session:
+            if pause is None:
+                await session.execute("DELETE FROM pauses WHERE destination = $1", destination)
+                return
+            await session.execute(
+                "INSERT INTO pauses VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT (destination) DO UPDATE SET until_ms = $2, reason = $3, probes = $4",
+                destination,
+                pause.until_ms,
+                pause.reason,
+                pause.probes,
+            )
+
+    async def counts(self) -> Counts:
+        """Count, see `Store.counts`."""
+        async with self._link.session() as session:
+            return await postgres_reports.count(session)
+
+    async def standings(self, *states: State) -> tuple[Standing, ...]:
+        """Count by destination and state, see `Store.standings`."""
+        async with self._link.session() as session:
+            return await postgres_reports.stand(session, states)
+
+    async def deliveries(
+        self, *states: State, destination: str | None = None, after_seq: int = 0, limit: int = 100
+    ) -> tuple[StoredDelivery, ...]:
+        """List deliveries, see `Store.deliveries`."""
+        async with self._link.session() as session:
+            return await postgres_reports.list_deliveries(
+                session, states, destination=destination, after_seq=after_seq, limit=limit
+            )
+
+    async def delivery(self, seq: int) -> DeliveryFile | None:
+        """Show one delivery, see `Store.delivery`."""
+        async with self._link.session() as session:
+            return await postgres_reports.show_delivery(session, seq)
+
+    async def move(
+        self, seqs: Sequence[int], *, of: Collection[State], to: State, reason: str, now_ms: int
+    ) -> tuple[int, ...]:
+        """Change states by hand, see `Store.move`."""
+
+        async def work(session: Session) -> tuple[int, ...]:
+            moved, destinations = await postgres_outbox.move(
+                session, seqs, of=set(of) - {State.CLAIMED}, to=to, reason=reason, now_ms=now_ms
+            )
+            if to is State.PENDING:
+                await postgres_outbox.tell(session, destinations, claimer=self._link.claimer)
+            return moved
+
+        return await self._write(work)
+
+    async def replay(
+        self, inbox_seq: int, intakes: Sequence[Intake], planner: Planner, *, now_ms: int
+    ) -> int | None:
+        """Plan quarantined outcomes anew, see `Store.replay`."""
+
+        async def work(session: Session) -> int | None:
+            added, destinations = await postgres_intake.replay(
+                session, inbox_seq, (intakes, planner), now_ms=now_ms
+            )
+            await postgres_outbox.tell(session, destinations, claimer=self._link.claimer)
+            return added
+
+        return await self._write(work)
+
+    async def expire(
+        self, *, settled_before_ms: int, dead_before_ms: int, now_ms: int, limit: int = 1000
+    ) -> int:
+        """Delete what is old, see `Store.expire`."""
+        return await self._write(
+            lambda session: postgres_reports.expire(
+                session,
+                settled_before_ms=settled_before_ms,
+                dead_before_ms=dead_before_ms,
+                now_ms=now_ms,
+                limit=limit,
+            )
+        )
+
+    async def check(self) -> tuple[str, ...]:
+        """Look for damage, see `Store.check`."""
+        async with self._link.session() as session:
+            return await postgres_reports.check(session)
+
+    async def _write(self, work: Callable[[Session], Awaitable[_T]]) -> _T:
+        """Do work in a transaction, again where it met another transaction head-on."""
+        for _ in range(_TRIES):
+            try:
+                async with self._link.transaction() as session:
+                    return await work(session)
+            except _CONFLICTS:
+                continue
+        raise StoreUnavailable("other transactions are in the way")
+
+    async def _take_in(self, wishes: Sequence[Wish]) -> list[tuple[bool, ...] | Exception]:
+        """Store what several callers want; the one that breaks the transaction is found by trying each alone."""
+
+        async def work(session: Session) -> list[tuple[bool, ...] | Exception]:
+            ends, destinations = await postgres_intake.take_in(session, wishes)
+            await postgres_outbox.tell(session, destinations, claimer=self._link.claimer)
+            return [*ends]
+
+        try:
+            return await self._write(work)
+        except StoreUnavailable as error:
+            return [error] * len(wishes)
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            if len(wishes) == 1:
+                return [error]
+        return [end for wish in wishes for end in await self._take_in([wish])]
