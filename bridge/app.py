@@ -15,15 +15,16 @@ from bridge.answers import answer, unavailable
 from bridge.delivery import Dispatcher
 from bridge.desk import Desk, empty_line
 from bridge.destinations import Guarantee, make_destinations
-from bridge.engagement import SourceName, unix_ms
+from bridge.engagement import SourceName
 from bridge.errors import StoreUnavailable, Unauthentic, UnsupportedCall
 from bridge.health import Health, View
+from bridge.housekeeping import Housekeeper
 from bridge.ingest import Ingest
 from bridge.routing import Router
 from bridge.sending import Sender
 from bridge.settings import table
 from bridge.sources import Incoming, make_sources
-from bridge.store import Counts, SqliteStore
+from bridge.store import Counts, make_store
 from bridge.telemetry import Telemetry
 from bridge.tracing import NO_SPANS, open_spans
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from bridge.destinations import Destination
     from bridge.settings import Settings
     from bridge.sources import Source
-    from bridge.store import Store
     from bridge.telemetry import WebhookSeen
 
 __all__ = ["ROUTES", "Bridge"]
@@ -73,10 +73,18 @@ class Bridge:
         """
         self._now = now
         self._random = random
-        self._store: Store = SqliteStore(settings.store_path)
+        self._store = make_store(settings)
+        self._store.listen(self._wake)
         self.telemetry = Telemetry(open_spans() if settings.tracing else NO_SPANS)
         self._take_up(settings)
         self._dispatchers: dict[str, Dispatcher] = {}
+        self._housekeeper = Housekeeper(
+            self._store,
+            settings=lambda: self.settings,
+            never_twice=lambda: self._never_twice,
+            now=now,
+            wake=self._wake_all,
+        )
         self._session: ClientSession | None = None
         self._is_taking = False
         self._busy = 0
@@ -94,11 +102,11 @@ class Bridge:
             StoreUnavailable: The store cannot be opened.
         """
         await self._store.open()
-        left = await self._store.recover(
-            self._never_twice, retry=self._is_retried, now_ms=unix_ms(self._now())
-        )
-        if left:
-            _log.warning("deliveries were in flight when the bridge last ended", extra={"deliveries": left})
+        try:
+            await self._housekeeper.start()
+        except BaseException:
+            await self._store.close()
+            raise
         self._session = ClientSession()
         self._start_dispatchers(self._session)
         self._started_at = self._now()
@@ -110,7 +118,6 @@ class Bridge:
         self._sources = make_sources(settings)
         self._destinations = make_destinations(settings)
         self._never_twice = _never_twice(self._destinations.values())
-        self._is_retried = settings.mailmodo_uncertain == "retry"
         router = Router(settings, self._destinations)
         self._ingest = Ingest(self._store, router, wake=self._wake, telemetry=self.telemetry)
         self._desk = Desk(
@@ -169,8 +176,8 @@ class Bridge:
             await asyncio.wait_for(self._is_quiet.wait(), self.settings.stop_grace_s)
         await session.close()
         self._session = None
-        with suppress(StoreUnavailable):  # whoever opens it next finds the claims
-            await self._store.release(self._never_twice, retry=self._is_retried, now_ms=unix_ms(self._now()))
+        await self._housekeeper.stop()
+        with suppress(StoreUnavailable):
             self._last_counts = await self._store.counts()
         await self._store.close()
 
@@ -242,6 +249,10 @@ class Bridge:
         if dispatcher is not None:  # none yet for a destination that a reload is turning on: it starts awake
             dispatcher.wake()
 
+    def _wake_all(self) -> None:
+        for dispatcher in self._dispatchers.values():
+            dispatcher.wake()
+
     def _inlet(self, name: SourceName) -> Callable[[web.Request], Any]:
         async def receive(request: web.Request) -> web.Response:
             with self.telemetry.webhook(name) as seen:
@@ -285,6 +296,7 @@ class Bridge:
             self._busy -= 1
             if not self._busy:
                 self._is_quiet.set()
+        self._housekeeper.touch()
         new = sum(is_new)
         seen.answered("stored" if new else "known", stored=new, known=len(is_new) - new)
         return answer(200, stored=new, known=len(is_new) - new)

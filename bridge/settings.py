@@ -35,6 +35,30 @@ class Settings:
         "SQLite file with inbox and outbox; `:memory:` keeps nothing over a restart.",
         restart=True,
     )
+    store_dsn: str = setting(
+        "",
+        "A Postgres database that several bridges may share, as `postgresql://user:password@host/name`; takes the"
+        " place of `store_path`.",
+        secret=True,
+        restart=True,
+    )
+    store_unsafe: bool = setting(
+        False,
+        "Answer webhooks before they are on the disk: faster, and a power cut loses what was accepted.",
+        restart=True,
+    )
+    keep_days: float = setting(
+        30.0,
+        "How long settled deliveries and their webhooks are kept; 0 keeps them for ever.",
+        unit="days",
+        least=0,
+    )
+    keep_dead_days: float = setting(
+        90.0,
+        "How long dead deliveries are kept; uncertain and quarantined ones are never deleted.",
+        unit="days",
+        least=0,
+    )
     max_body_bytes: int = setting(
         4_194_304,
         "Largest webhook that is taken; a larger one is answered 413.",

@@ -1,6 +1,7 @@
-"""Inbox and outbox: the protocol, and SQLite behind it."""
+"""Inbox and outbox: the protocol, with SQLite or Postgres behind it."""
 
 from bridge.store.base import Store
+from bridge.store.factory import make_store
 from bridge.store.records import (
     OPEN,
     Counts,
@@ -40,4 +41,5 @@ __all__ = [
     "State",
     "Store",
     "StoredDelivery",
+    "make_store",
 ]

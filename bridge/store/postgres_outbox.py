@@ -29,7 +29,7 @@ UPDATE deliveries
 SET state = 'claimed', fence = fence + 1, attempts = attempts + 1, started_ms = NULL, lease_ms = $2, claimed_by = $5
 FROM due WHERE seq = due_seq
 RETURNING {_COLUMNS}
-"""
+"""  # noqa: S608 - constants
 _START: Final = """
 UPDATE deliveries d SET started_ms = $1, lease_ms = $2
 FROM unnest($3::bigint[], $4::bigint[]) AS held(seq, fence)
@@ -85,7 +85,7 @@ NOT EXISTS (
     WHERE locktype = 'advisory' AND classid = {CLAIMERS} AND objid = claimed_by AND granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 )
-"""
+"""  # noqa: S608 - a constant
 
 
 async def claim(

@@ -38,7 +38,7 @@ _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
 
 
-@pytest.fixture(params=["sqlite", "sqlite-threads", "postgres"])
+@pytest.fixture(params=["sqlite", "sqlite-threads", pytest.param("postgres", marks=pytest.mark.slow)])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
