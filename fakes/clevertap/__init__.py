@@ -17,6 +17,7 @@ from fakes.clevertap.campaigns import (
     WebhookCampaign,
     WebPushCampaign,
 )
+from fakes.clevertap.control import CleverTapControl
 from fakes.clevertap.errors import WebhookRefused
 from fakes.clevertap.filters import Where
 from fakes.clevertap.limits import Cadence, CampaignLimits, ChannelLimits, DoNotDisturb
@@ -48,6 +49,7 @@ __all__ = [
     "ChangeProfile",
     "Channel",
     "ChannelLimits",
+    "CleverTapControl",
     "CleverTapSettings",
     "ContentFormat",
     "Did",

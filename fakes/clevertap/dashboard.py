@@ -154,11 +154,21 @@ class Dashboard:
         running = RunningCampaign(number, campaign, self.settings.render_dollar_names, template)
         self._campaigns[campaign.name] = running
         self._triggers.add(running)
-        if isinstance(rule, InSegment) and rule.at is not None:
-            self._fake.spawn(self._run_by_schedule(running, rule), name=f"schedule of {campaign.name}")
+        self._schedule(running)
         for profile in self._account.state.profiles:
             self._triggers.profile_stored(profile)
         return number
+
+    def resume_schedules(self) -> None:
+        """Let every campaign run by its schedule again, from now on, after background work was cut off."""
+        for running in self._campaigns.values():
+            self._schedule(running)
+
+    def _schedule(self, running: RunningCampaign) -> None:
+        rule = running.campaign.when
+        if isinstance(rule, InSegment) and rule.at is not None:
+            work = self._run_by_schedule(running, rule)
+            self._fake.spawn(work, name=f"schedule of {running.campaign.name}")
 
     def _webhook(self, campaign: Campaign, name: str) -> WebhookTemplate:
         template = self._webhooks.get(name)

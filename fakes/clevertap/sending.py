@@ -47,14 +47,19 @@ class _Pool:
     def __init__(self, sender: Sender, name: str, *, at_once: int) -> None:
         self._sender = sender
         self._name = name
-        self._free = at_once
+        self._at_once = self._free = at_once
         self._waiting: deque[Qualification] = deque()
+        sender.fake.when_cut_off(self.clear)
 
     def put(self, qualification: Qualification) -> None:
         self._waiting.append(qualification)
         if self._free:
             self._free -= 1
             self._sender.fake.spawn(self._work(), name=self._name)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        self._free = self._at_once
 
     async def _work(self) -> None:
         try:

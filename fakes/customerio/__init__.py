@@ -9,6 +9,7 @@ recorded responses, docs.customer.io. `docs/fakes/customerio.md` says what is no
 """
 
 from fakes.customerio.app import FakeCustomerIo
+from fakes.customerio.control import CustomerIoControl
 from fakes.customerio.deliveries import Delivery, Metric, TransactionalMessage
 from fakes.customerio.people import Person
 from fakes.customerio.settings import CustomerIoSettings, Region, WorkspaceMode
@@ -17,6 +18,7 @@ from fakes.customerio.webhooks import sign
 
 __all__ = [
     "SUBSCRIPTIONS",
+    "CustomerIoControl",
     "CustomerIoSettings",
     "Delivery",
     "FakeCustomerIo",

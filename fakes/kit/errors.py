@@ -4,7 +4,10 @@ FakeError
 ├── VendorError       the caller did something the vendor refuses; rendered in the vendor's own words
 ├── UnboundOperation  contract and handlers do not fit together; raised at start
 ├── FaultInvalid      a fault rule contradicts itself, or names what the contract does not have
-└── UnknownFault      no fault rule of that id is at work
+├── UnknownFault      no fault rule of that id is at work
+├── SnapshotImpossible  something in a fake's memory has no form in a document
+├── SnapshotInvalid   a document is no snapshot of this fake
+└── ControlRefused    the control API is asked for what it does not offer, or wrongly
 """
 
 from __future__ import annotations
@@ -14,7 +17,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["FakeError", "FaultInvalid", "UnboundOperation", "UnknownFault", "VendorError"]
+__all__ = [
+    "ControlRefused",
+    "FakeError",
+    "FaultInvalid",
+    "SnapshotImpossible",
+    "SnapshotInvalid",
+    "UnboundOperation",
+    "UnknownFault",
+    "VendorError",
+]
 
 
 class FakeError(Exception):
@@ -59,3 +71,41 @@ class FaultInvalid(FakeError):
 
 class UnknownFault(FakeError):
     """No fault rule of that id is at work."""
+
+
+class SnapshotImpossible(FakeError):
+    """Something in a fake's memory has no form in a document.
+
+    Attributes:
+        path: Where it is, `state.contacts.ada@example.com`.
+    """
+
+    def __init__(self, path: str, kind: str) -> None:
+        super().__init__(f"{path}: a {kind} has no form in a snapshot")
+        self.path = path
+
+
+class SnapshotInvalid(FakeError):
+    """A document is no snapshot of this fake.
+
+    Attributes:
+        path: JSON path of what is wrong.
+    """
+
+    def __init__(self, path: str, *, found: str, wanted: str) -> None:
+        super().__init__(f"snapshot {path}: found {found[:120]}, wanted {wanted}")
+        self.path = path
+
+
+class ControlRefused(FakeError):
+    """The control API does not do what was asked.
+
+    Attributes:
+        status: HTTP status of the answer.
+        code: A short word for programs.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code

@@ -64,6 +64,7 @@ class Fake(ABC):
         self.keeper: ExchangeKeeper | None = None
         self._kept_headers = KeptHeaders()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._when_cut_off: list[Callable[[], None]] = []
         self._session: ClientSession | None = None
         self.app = web.Application(client_max_size=_LARGEST_BODY)
         self.app.router.add_route("*", "/{path:.*}", self._serve)
@@ -120,12 +121,27 @@ class Fake(ABC):
         """Begin background work; call on the loop that serves the fake."""
         self._session = ClientSession()
 
-    async def stop(self) -> None:
-        """End background work and close connections; what was under way is cut off."""
+    @property
+    def under_way(self) -> int:
+        """How many pieces of work are at work beside the answers."""
+        return len(self._tasks)
+
+    async def cut_off(self) -> None:
+        """End background work where it is."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for forget in self._when_cut_off:
+            forget()
+
+    def when_cut_off(self, forget: Callable[[], None]) -> None:
+        """Have something called when background work is ended: a queue forgets what waits in it."""
+        self._when_cut_off.append(forget)
+
+    async def stop(self) -> None:
+        """End background work and close connections; what was under way is cut off."""
+        await self.cut_off()
         if self._session is not None:
             await self._session.close()
             self._session = None

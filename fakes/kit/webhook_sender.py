@@ -219,6 +219,7 @@ class Lane:
         self._name = name
         self._waiting: deque[Callable[[], Awaitable[None]]] = deque()
         self._is_busy = False
+        fake.when_cut_off(self.clear)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -235,6 +236,11 @@ class Lane:
         if not self._is_busy:
             self._is_busy = True
             self._fake.spawn(self._run(), name=self._name)
+
+    def clear(self) -> None:
+        """Forget what waits, once nothing is at work any more."""
+        self._waiting.clear()
+        self._is_busy = False
 
     async def _run(self) -> None:
         try:

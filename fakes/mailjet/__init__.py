@@ -6,6 +6,7 @@ exchanges (2020-2021, API 3.0.11095), the official clients and their issues. Wha
 """
 
 from fakes.mailjet.app import FakeMailjet
+from fakes.mailjet.control import MailjetControl
 from fakes.mailjet.settings import MailjetSettings
 from fakes.mailjet.state import (
     CallbackStatus,
@@ -24,6 +25,7 @@ __all__ = [
     "EventCallbackUrl",
     "EventType",
     "FakeMailjet",
+    "MailjetControl",
     "MailjetSettings",
     "MailjetState",
     "Message",

@@ -149,6 +149,10 @@ class EventSender:
         else:
             queue.gathering.append(event)
 
+    def clear(self) -> None:
+        """Forget what waits, once nothing is at work any more."""
+        self._queues.clear()
+
     def waiting(self, url: str) -> int:
         """Say how many requests wait for a URL, the one under way not counted."""
         queue = self._queues.get(url)

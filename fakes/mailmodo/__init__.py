@@ -11,6 +11,7 @@ fact where it comes from, and `docs/fakes/mailmodo.md` what is not faked and wha
 
 from fakes.mailmodo.app import FakeMailmodo, SetupSteps
 from fakes.mailmodo.campaigns import Campaign
+from fakes.mailmodo.control import MailmodoControl
 from fakes.mailmodo.errors import MailmodoError, UnknownTemplate
 from fakes.mailmodo.settings import MailmodoSettings
 from fakes.mailmodo.state import Contact, State
@@ -24,6 +25,7 @@ __all__ = [
     "FakeMailmodo",
     "Form",
     "Link",
+    "MailmodoControl",
     "MailmodoError",
     "MailmodoSettings",
     "Question",

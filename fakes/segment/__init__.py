@@ -9,6 +9,7 @@ libraries call it (Python 2.4.0, Node 3.1.0, browser 1.84.3, Ruby 2.5.0, Java 20
 """
 
 from fakes.segment.app import FakeSegment
+from fakes.segment.control import SegmentControl
 from fakes.segment.destinations import Destination
 from fakes.segment.errors import DeliveryCode, DiscardCode, FilterCode, Stage, UnknownSource
 from fakes.segment.message import Message, MessageType
@@ -24,6 +25,7 @@ __all__ = [
     "Message",
     "MessageType",
     "Region",
+    "SegmentControl",
     "SegmentSettings",
     "SegmentState",
     "Source",

@@ -1,0 +1,138 @@
+"""Mailmodo's part of the control API: templates, campaigns, the activity webhook, and "Show Setup Steps"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fakes.kit import Collection, ControlRefused, Root, VendorControl
+from fakes.mailmodo.errors import UnknownTemplate
+from fakes.mailmodo.templates import Form, Link, Question, Template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fakes.mailmodo.app import FakeMailmodo
+    from fakes.mailmodo.campaigns import Campaign
+    from fakes.mailmodo.templates import StoredTemplate
+
+__all__ = ["MailmodoControl"]
+
+Json = dict[str, Any]
+
+
+class MailmodoControl(VendorControl):
+    """What can be shown and done in a Mailmodo account."""
+
+    def __init__(self, fake: FakeMailmodo) -> None:
+        super().__init__(fake, fake.settings)
+        self._fake = fake
+
+    def credentials(self) -> Json:
+        """The key for `mmApiKey`."""
+        return {"api_key": self._fake.settings.api_key}
+
+    def roots(self) -> Mapping[str, Root]:
+        """The account, and where its activities go."""
+        activities = self._fake._activities  # noqa: SLF001 - two parts of one fake
+        return {"account": Root(self._fake.state), "activities": Root(activities, only=("url",))}
+
+    def collections(self) -> Mapping[str, Collection]:
+        """What the dashboard lets a marketer create."""
+        return {
+            "templates": Collection(self._show_templates, self._create_template, "MailmodoTemplate"),
+            "campaigns": Collection(self._show_campaigns, self._create_campaign, "MailmodoCampaign"),
+            "webhooks": Collection(self._show_webhooks, self._set_webhook, "MailmodoWebhook"),
+        }
+
+    def setup_steps(self) -> list[Json]:
+        """Webhook URL and JSON body of every campaign that can be triggered."""
+        return [
+            self._setup_steps(campaign)
+            for campaign in self._fake.state.campaigns.values()
+            if campaign.is_triggerable
+        ]
+
+    def _setup_steps(self, campaign: Campaign) -> Json:
+        steps = self._fake.setup_steps(campaign)
+        return {
+            "campaign": campaign.name,
+            "trigger_app": campaign.trigger_app,
+            "webhook_url": steps.webhook_url,
+            "json_body": dict(steps.json_body),
+        }
+
+    def _show_templates(self) -> list[Json]:
+        return [_show_template(stored) for stored in self._fake.state.templates.values()]
+
+    async def _create_template(self, body: Json) -> Json:
+        form = body.get("form")
+        words = {name: body[name] for name in ("email_type", "type", "body") if name in body}
+        template = Template(
+            name=body["name"],
+            form=Form(form["name"], {name: _question(name, one) for name, one in form["questions"].items()})
+            if form
+            else None,
+            links=tuple(Link(name, url) for name, url in body.get("links", {}).items()),
+            **words,
+        )
+        return _show_template(self._fake.state.add_template(template))
+
+    def _show_campaigns(self) -> list[Json]:
+        return [self._show_campaign(campaign) for campaign in self._fake.state.campaigns.values()]
+
+    def _show_campaign(self, campaign: Campaign) -> Json:
+        return {
+            "id": campaign.id,
+            "name": campaign.name,
+            "template": campaign.template.name,
+            "trigger_app": campaign.trigger_app,
+            "campaign_type": campaign.type,
+            "sender_email": campaign.sender_email,
+            "created_at": campaign.created_at.isoformat(),
+            "report": self._fake.state.tally(campaign).between(None, None),
+        }
+
+    async def _create_campaign(self, body: Json) -> Json:
+        try:
+            return self._show_campaign(self._fake.state.add_campaign(**body))
+        except UnknownTemplate as error:
+            raise ControlRefused(409, "unknown_template", str(error)) from error
+
+    def _show_webhooks(self) -> list[Json]:
+        url = self._fake._activities.url  # noqa: SLF001 - two parts of one fake
+        return [] if url is None else [{"url": url}]
+
+    async def _set_webhook(self, body: Json) -> Json:
+        self._fake.set_activity_webhook(body["url"])
+        return dict(body)
+
+
+def _question(name: str, body: Mapping[str, Any]) -> Question:
+    question = Question(**{**body, "choices": tuple(body.get("choices", ()))})
+    if question.kind == "scale" and question.low >= question.high:
+        raise ControlRefused(400, "bad_request", f"question {name!r}: wanted `low` below `high`")
+    if question.kind in ("choice", "choices") and not question.choices:
+        raise ControlRefused(
+            400, "bad_request", f"question {name!r}: found no `choices`, wanted some to choose from"
+        )
+    return question
+
+
+def _show_template(stored: StoredTemplate) -> Json:
+    template = stored.template
+    return {
+        "id": stored.id,
+        "name": template.name,
+        "email_type": template.email_type,
+        "type": template.type,
+        "personalisation": list(stored.personalisation),
+        "links": {link.name: link.url for link in template.links},
+        "form": {
+            "id": stored.form.id,
+            "name": stored.form.name,
+            "questions": [e.name for e in stored.form.elements],
+        }
+        if stored.form
+        else None,
+        "created_at": stored.created_at.isoformat(),
+    }
