@@ -164,8 +164,8 @@ def test_a_file_that_is_no_contract_is_refused(text: str, message: str) -> None:
     assert "'post'" in str(refusal.value)
 
 
-def test_there_is_a_contract_for_every_vendor_and_the_bridge() -> None:
-    assert names() == tuple(sorted((*VENDORS, "bridge")))
+def test_there_is_a_contract_for_every_vendor_the_bridge_and_the_control_api() -> None:
+    assert names() == tuple(sorted((*VENDORS, "bridge", "control")))
 
 
 @pytest.mark.parametrize("name", names())
