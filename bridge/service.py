@@ -44,7 +44,7 @@ async def serve(settings: Settings, *, read_again: Callable[[], Settings]) -> in
     except ExtraMissing as error:
         return _fail(f"tracing: {error}")
     except StoreUnavailable as error:
-        return _fail(f"store_path: {error}")
+        return _fail(f"store: {error}")
     # URLs hold secrets: no access log. A request whose body never ends is cut off by the stop itself.
     runner = web.AppRunner(bridge.app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()

@@ -12,6 +12,7 @@ from bridge.commands.deliveries import (
     requeue_command,
     uncertain_command,
 )
+from bridge.commands.doctor import doctor_command
 from bridge.commands.explain import explain_command
 from bridge.commands.settings import settings_command
 from bridge.commands.status import conserve_command, counts_command, status_command
@@ -31,6 +32,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     replay_command,
     conserve_command,
     counts_command,
+    doctor_command,
     explain_command,
     settings_command,
 )
