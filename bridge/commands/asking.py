@@ -23,7 +23,7 @@ from bridge.ingest import Ingest
 from bridge.real_environment import now
 from bridge.routing import Router
 from bridge.sources import make_sources
-from bridge.store import SqliteStore
+from bridge.store import make_store
 from bridge.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from bridge.desk import Selection
     from bridge.settings import Settings
-    from bridge.store import Store
 
 __all__ = ["BAD_INPUT", "AskFailed", "RemoteDesk", "ask", "bridge_options"]
 
@@ -189,7 +188,7 @@ async def _open(settings: Settings, url: str, *, changes: bool) -> AsyncIterator
         if url:
             yield RemoteDesk(session, url, settings.admin_token)
             return
-    store: Store = SqliteStore(settings.store_path)
+    store = make_store(settings)
     # What changes a store that only one bridge can serve claims it, so that no bridge serves it meanwhile.
     is_alone = changes and not store.is_shared
     try:

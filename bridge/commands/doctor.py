@@ -12,7 +12,7 @@ from bridge.commands.printing import print_json
 from bridge.doctor import Finding, Grade, examine
 from bridge.real_environment import now
 from bridge.settings import Settings
-from bridge.store import SqliteStore
+from bridge.store import make_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +53,7 @@ async def _examine(
     settings: Settings, *, sends_events: bool, show: Callable[[Finding], None]
 ) -> list[Finding]:
     findings = []
-    async for finding in examine(
-        settings, SqliteStore(settings.store_path), now=now, sends_events=sends_events
-    ):
+    async for finding in examine(settings, make_store(settings), now=now, sends_events=sends_events):
         show(finding)
         findings.append(finding)
     return findings

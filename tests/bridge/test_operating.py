@@ -297,3 +297,83 @@ def test_every_help_has_an_example_and_every_option_its_meaning():
         for parameter in command.params:
             if isinstance(parameter, click.Option):
                 assert parameter.help, (path, parameter.name)
+
+
+# Several bridges on one Postgres
+
+
+def shared_settings_file(folder: Path, vendor_port: int, database_url: str) -> Path:
+    file = settings_file(folder, vendor_port)
+    file.write_text(f'store_dsn = "{database_url}"\n' + file.read_text())
+    return file
+
+
+@pytest.mark.slow
+def test_two_bridges_on_one_postgres_share_the_work_and_either_tells_of_all(
+    tmp_path: Path, database_url: str
+):
+    with vendor(200) as mailmodo:
+        file = shared_settings_file(tmp_path, mailmodo.server_port, database_url)
+        with served(file) as (first, first_url), served(file) as (_second, second_url):
+            for number in range(20):
+                trigger((first_url, second_url)[number % 2], f"c-{number}")
+            wait_until(lambda: counts(file, first_url)["delivered"] == 20)
+            assert counts(file, second_url) == counts(file, first_url)
+            first.send_signal(signal.SIGTERM)
+            assert first.wait(20) == 0
+            for number in range(20, 25):
+                trigger(second_url, f"c-{number}")
+            wait_until(lambda: counts(file, second_url)["delivered"] == 25)
+
+            beside = run(file, "conserve")
+
+    assert mailmodo.calls == 25
+    assert (beside.exit_code, beside.stdout.splitlines()[0]) == (0, "accepted 25 = delivered 25")
+
+
+@pytest.mark.slow
+def test_what_dies_with_one_bridge_is_done_by_the_other(tmp_path: Path, database_url: str):
+    with vendor(0) as mailmodo:
+        file = shared_settings_file(tmp_path, mailmodo.server_port, database_url)
+        with served(file) as (first, first_url):
+            trigger(first_url)
+            assert mailmodo.is_called.wait(20)
+            first.kill()
+            first.wait(20)
+        mailmodo.status = 200
+        mailmodo.is_released.set()
+        with served(file) as (_second, second_url):
+            trigger(second_url, "c-2")
+            wait_until(lambda: counts(file, second_url)["delivered"] == 1)
+            (held,) = json.loads(run(file, "uncertain", "list", "--json", url=second_url).stdout)[
+                "deliveries"
+            ]
+            resolved = run(file, "uncertain", "resolve", str(held["id"]), "--as", "retry", url=second_url)
+            wait_until(lambda: counts(file, second_url)["delivered"] == 2)
+
+    assert (resolved.exit_code, resolved.stdout) == (0, "decided: retry: 1 delivery\n")
+    assert mailmodo.calls == 3  # the one whose end was unknown went out again only when a person said so
+
+
+@pytest.mark.slow
+def test_a_requeue_beside_running_bridges_on_postgres_wakes_one_of_them(tmp_path: Path, database_url: str):
+    with vendor(404) as mailmodo:
+        file = shared_settings_file(tmp_path, mailmodo.server_port, database_url)
+        with served(file) as (_process, url):
+            trigger(url)
+            wait_until(lambda: counts(file, url)["dead"] == 1)
+            mailmodo.status = 200
+            requeued = run(file, "requeue", "--all")
+            wait_until(lambda: counts(file, url)["delivered"] == 1)
+
+    assert (requeued.exit_code, requeued.stdout) == (0, "requeued: 1 delivery\n")
+
+
+def test_a_database_that_is_not_there_exits_2_without_its_password(tmp_path: Path):
+    file = shared_settings_file(tmp_path, 9, "postgresql://bridge:hush-hush@127.0.0.1:9/bridge")
+
+    result = run(file, "counts")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert "hush" not in result.output
