@@ -51,7 +51,11 @@ UPDATE deliveries SET is_head = 1 WHERE seq IN (
     SELECT DISTINCT ON (d.destination, d.lane) d.seq
     FROM deliveries d JOIN unnest($1::text[], $2::text[]) AS l(destination, lane)
         ON d.destination = l.destination AND d.lane = l.lane
-    WHERE d.is_open = 1 AND d.lane <> '' ORDER BY d.destination, d.lane, d.seq
+    WHERE d.is_open = 1 AND d.lane <> '' AND NOT EXISTS (
+        SELECT 1 FROM deliveries h
+        WHERE h.destination = d.destination AND h.lane = d.lane AND h.is_open = 1 AND h.lane <> '' AND h.is_head = 1
+    )
+    ORDER BY d.destination, d.lane, d.seq
 )
 """
 _CONFIRM: Final = """

@@ -36,7 +36,9 @@ WHERE seq = ?6 AND fence = ?7 AND state = 'claimed'
 _PROMOTE: Final = """
 UPDATE deliveries SET is_head = 1
 WHERE seq = (
-    SELECT seq FROM deliveries WHERE destination = ? AND lane = ? AND is_open = 1 AND lane <> '' ORDER BY seq LIMIT 1
+    SELECT seq FROM deliveries WHERE destination = ?1 AND lane = ?2 AND is_open = 1 AND lane <> '' ORDER BY seq LIMIT 1
+) AND NOT EXISTS (
+    SELECT 1 FROM deliveries WHERE destination = ?1 AND lane = ?2 AND is_open = 1 AND lane <> '' AND is_head = 1
 )
 """
 _CLAIMS: Final = """

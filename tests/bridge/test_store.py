@@ -522,6 +522,15 @@ class TestMoving:
 
             assert [each.seq for each in await claim(store)] == [1]
 
+    async def test_a_lane_keeps_its_head_when_one_that_waits_is_discarded(self, place: Place):
+        async with opened(place) as store:
+            await add(store, "a", "b", "c", lane="x")
+            await end(store, *await claim(store), state=State.DEAD)
+            await store.move([1], of=[State.DEAD], to=State.PENDING, reason="", now_ms=NOW_MS)
+            await store.move([3], of=[State.PENDING], to=State.FILTERED, reason="", now_ms=NOW_MS)
+
+            assert [each.seq for each in await claim(store)] == [2]
+
     async def test_a_lane_goes_on_after_its_head_is_discarded(self, place: Place):
         async with opened(place) as store:
             await add(store, "a", "b", lane="x")
