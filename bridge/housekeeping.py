@@ -91,6 +91,7 @@ class Housekeeper:
         is_due = (
             now_ms - self._recovered_ms >= self._settings().lease_s * 1000
             or now_ms - self._expired_ms >= _EXPIRE_EVERY_MS
+            or now_ms < self._recovered_ms  # the clock was set back, and what waits is due far ahead
         )
         if is_due and self._task is None:
             self._task = asyncio.get_running_loop().create_task(

@@ -109,6 +109,8 @@ class Store(Protocol):
     async def recover(self, never_twice: Collection[str], *, retry: bool, now_ms: int) -> int:
         """End the claims of bridges that are gone, and of those that outlived their lease; no other.
 
+        What waits although it came in after now is due at once: the clock was set back.
+
         Args:
             never_twice: Operations that must not be repeated: a started attempt may have succeeded, and becomes
                 uncertain. Whatever else there is becomes pending.

@@ -30,7 +30,14 @@ _CONNECTIONS: Final = 8
 _CONNECT_S: Final = 10.0
 _STATEMENT_S: Final = 30.0
 _AGAIN_S: Final = 1.0
-_FAILURES: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# An internal error is what a connection says that was cut in the middle of an answer.
+_FAILURES: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 _CONFLICTS: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -43,6 +50,12 @@ class Link:
             "search_path": _SCHEMA,
             "synchronous_commit": "on" if is_synchronous else "off",
             "application_name": "journeylab bridge",
+            # A process that is frozen inside a transaction must not hold its locks against the others, nor one
+            # whose machine is gone the lock that says that it lives.
+            "idle_in_transaction_session_timeout": "3s",
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
         }
         self._pool: Any = None
         self._keeper: Any = None

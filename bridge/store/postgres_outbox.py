@@ -58,6 +58,11 @@ UPDATE deliveries SET is_head = 1 WHERE seq IN (
     ORDER BY d.destination, d.lane, d.seq
 )
 """
+_UNSTICK: Final = """
+UPDATE deliveries SET due_ms = $1 WHERE seq IN (
+    SELECT seq FROM deliveries WHERE is_open = 1 AND state = 'pending' AND created_ms > $1 FOR UPDATE SKIP LOCKED
+)
+"""
 _CONFIRM: Final = """
 UPDATE deliveries SET state = 'delivered', reason = $1, settled_ms = $2
 WHERE seq = (
@@ -129,6 +134,7 @@ async def end_claims(
         rows = await session.fetch(f"{_CLAIMS} claimed_by = $1", claimer)
     else:
         rows = await session.fetch(f"{_CLAIMS} (lease_ms <= $1 OR {_IS_GONE})", now_ms)
+        await session.execute(_UNSTICK, now_ms)
     ends: list[tuple[Settlement, str | None, int | None]] = []
     for row in rows:
         columns = dict(row)

@@ -48,6 +48,9 @@ FROM deliveries WHERE state = 'claimed' AND
 _HAND_BACK: Final = """
 UPDATE deliveries SET state = 'pending', lease_ms = NULL, due_ms = ? WHERE seq = ?
 """
+_UNSTICK: Final = """
+UPDATE deliveries SET due_ms = ?1 WHERE is_open = 1 AND state = 'pending' AND created_ms > ?1
+"""
 _CONFIRM: Final = """
 UPDATE deliveries SET state = 'delivered', reason = ?1, settled_ms = ?2
 WHERE seq = (
@@ -99,8 +102,9 @@ def start(
 
 
 def settle(connection: sqlite3.Connection, settlements: Sequence[Settlement], *, now_ms: int) -> int:
-    """Settle attempts, see `Store.settle`."""
-    return sum([_settle_one(connection, each, now_ms) for each in settlements])
+    """Settle attempts, see `Store.settle`; in order of their numbers, as evidence is used up."""
+    ordered = sorted(settlements, key=lambda each: each.delivery.seq)
+    return sum([_settle_one(connection, each, now_ms) for each in ordered])
 
 
 def end_claims(
@@ -119,6 +123,7 @@ def end_claims(
         rows = connection.execute(
             f"{_CLAIMS} (claimed_by <> ? OR lease_ms <= ?)", (claimer, now_ms)
         ).fetchall()
+        connection.execute(_UNSTICK, (now_ms,))
     for *columns, started_ms in rows:
         delivery = _delivery(columns)
         if started_ms is not None and delivery.operation in never_twice and not retry:

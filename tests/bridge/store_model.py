@@ -147,6 +147,10 @@ class Model:
                 else each.claimer != self.claimer or each.lease_ms <= now_ms
             )
         ]
+        if not is_own:
+            for each in self._entries(State.PENDING):
+                if each.created_ms > now_ms:
+                    each.due_ms = now_ms
         for each in ended:
             is_held = each.is_started and each.operation in never_twice and not retry
             state = State.UNCERTAIN if is_held else State.PENDING

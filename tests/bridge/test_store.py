@@ -321,6 +321,16 @@ class TestRecovery:
             assert found.state is state
             assert len(await claim(store, at_ms=NOW_MS + LEASE_MS)) == (1 if state is State.PENDING else 0)
 
+    async def test_what_came_in_before_the_clock_was_set_back_is_due_at_once(self, place: Place):
+        async with opened(place) as store:
+            await add(store, "a", "b")
+            await end(store, *await claim(store, 1), state=State.PENDING, due_ms=NOW_MS + 500)
+            earlier = NOW_MS - 6 * _HOUR_MS
+
+            assert await store.recover((), retry=False, now_ms=earlier) == 0
+            assert await seqs(store) == [1, 2]
+            assert len(await claim(store, at_ms=earlier)) == 2
+
     async def test_a_living_claim_is_not_recovered(self, place: Place):
         async with opened(place) as store:
             await add(store, "a")

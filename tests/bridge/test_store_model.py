@@ -256,7 +256,7 @@ def test_a_store_does_what_the_model_does(machine: type[StoreMachine]) -> None:
 
 @pytest.mark.long
 def test_a_store_does_what_the_model_does_in_long_runs(machine: type[StoreMachine]) -> None:
-    _run(machine, examples=500, steps=60)
+    _run(machine, examples=200, steps=40)
 
 
 def _run(machine: type[StoreMachine], *, examples: int, steps: int) -> None:
