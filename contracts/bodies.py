@@ -60,7 +60,13 @@ def read_json(raw: bytes) -> Any:
         ValueError: It is not JSON, or nested too deep to read.
     """
     try:
-        return _DECODER.decode(raw.decode("utf-8-sig"))
+        text = raw.decode()
+        try:
+            value, end = _DECODER.raw_decode(text)
+        except json.JSONDecodeError:
+            end = -1
+        # White space around it, or a byte order mark, is rare.
+        return value if end == len(text) else _DECODER.decode(text.removeprefix("\ufeff"))
     except RecursionError:
         raise ValueError("nested too deep") from None
 

@@ -26,7 +26,7 @@ class Causes:
         self._spool = spool
         self._effects: dict[int, array[int]] = {}
         self._late: dict[int, tuple[str, ...]] = {}
-        self._unknown: list[int] = []
+        self._unknown = array("q")
         self._asked_at = 0
 
     def learn(self, number: int, entry: Entry) -> None:
@@ -41,7 +41,7 @@ class Causes:
         if finder is None or not self._unknown or self._asked_at == self._spool.count:
             return
         self._asked_at = self._spool.count
-        still: list[int] = []
+        still = array("q")
         for number in self._unknown:
             entry = self._spool.get(number)
             causes = finder(entry.payload) if entry and isinstance(entry.payload, Exchange) else ()

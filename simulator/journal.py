@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from fakes.kit.exchange import Exchange, Fact
 from simulator.causes import Causes
 from simulator.entry import Entry, EntryKind, Note, Step, entry_id, entry_number, settled
+from simulator.entry_index import EntryIndex
 from simulator.involvement import Involvement
 from simulator.masking import Masking
 from simulator.result import BrokenMessage, EventCount
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     ReceiverJudge = Callable[[Exchange], tuple[Violation, ...]]
 
 __all__ = ["SCENARIO", "Entry", "EntryKind", "Journal", "Note", "Step"]
-
-_Key = TypeVar("_Key")
 
 SCENARIO: Final = "scenario"
 """The actor of what the scenario does itself."""
@@ -56,7 +54,7 @@ class Journal:
         *,
         judges_for_receiver: ReceiverJudge | None = None,
         cause_of: CauseFinder | None = None,
-        memory_entries: int = 50_000,
+        memory_entries: int = 20_000,
     ) -> None:
         """Open an empty journal.
 
@@ -75,12 +73,9 @@ class Journal:
         self.errors: list[BaseException] = []
         self._spool = Spool(memory_entries)
         self._last = 0
+        self._open: dict[str, int] = {}
         self._appended = array("q")
-        self._by_kind: dict[EntryKind, array[int]] = {kind: array("q") for kind in EntryKind}
-        self._facts: dict[tuple[str, str], array[int]] = {}
-        self._facts_about: dict[str, array[int]] = {}
-        self._operations: dict[tuple[str, str], array[int]] = {}
-        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._index = EntryIndex()
         self._broken = array("q")
         self._causes = Causes(self._spool)
         self._involvement = Involvement()
@@ -101,7 +96,9 @@ class Journal:
     def open_entry(self) -> str:
         """Reserve the id of the next entry."""
         self._last += 1
-        return entry_id(self._last)
+        identity = entry_id(self._last)
+        self._open[identity] = self._last
+        return identity
 
     def exchange(self, exchange: Exchange) -> None:
         """Record an exchange under the id that was reserved for it.
@@ -109,8 +106,8 @@ class Journal:
         Raises:
             ValueError: Its id was not reserved here, or is taken.
         """
-        number = entry_number(exchange.id)
-        if not 0 < number <= self._last or number in self._spool:
+        number = self._open.pop(exchange.id, 0)
+        if not number:
             raise ValueError(f"{exchange.id!r} is not a free id of this journal; reserve one with open_entry")
         violations = exchange.violations
         if self.judges_for_receiver is not None and exchange.kind == "webhook":
@@ -119,18 +116,13 @@ class Journal:
         causes: tuple[str, ...] = (kept.cause,) if kept.cause else ()
         if not causes and self.cause_of is not None:
             causes = self.cause_of(kept)
-        if kept.violations:
+        if violations:
             self._broken.append(number)
-        _index(self._operations, (kept.contract, kept.operation)).append(number)
-        self._counts[kept.contract, kept.operation, kept.kind] += 1
         self._append(number, Entry(kept.id, kept.started_at, EntryKind.EXCHANGE, kept, causes))
 
     def fact(self, fact: Fact) -> None:
         """Record a fact."""
         self._last = number = self._last + 1
-        _index(self._facts, (fact.vendor, fact.kind)).append(number)
-        _index(self._facts_about, fact.subject.lower()).append(number)
-        self._counts[fact.vendor, _event_of(fact), "fact"] += 1
         causes = (fact.cause,) if fact.cause else ()
         self._append(number, Entry(entry_id(number), self._now(), EntryKind.FACT, fact, causes))
 
@@ -148,16 +140,16 @@ class Journal:
         Returns:
             The entry's id, to be named as the cause of what follows.
         """
-        identity = self.open_entry()
-        at = self._now()
+        self._last += 1
+        identity, at = entry_id(self._last), self._now()
         step = Step(id=identity, at=at, actor=person, verb=verb, details=details or {}, cause=cause)
         self._append(self._last, Entry(identity, at, EntryKind.STEP, step, (cause,) if cause else ()))
         return identity
 
     def note(self, text: str, *, details: Mapping[str, Any] | None = None) -> str:
         """Record something about the run itself; gives the entry's id."""
-        identity = self.open_entry()
-        at = self._now()
+        self._last += 1
+        identity, at = entry_id(self._last), self._now()
         note = Note(id=identity, at=at, text=text, details=details or {})
         self._append(self._last, Entry(identity, at, EntryKind.NOTE, note))
         return identity
@@ -179,15 +171,12 @@ class Journal:
     @property
     def is_complete(self) -> bool:
         """Whether all that began is here: no exchange is still under way or was cut off."""
-        return self._spool.count == self._last
+        return not self._open
 
     @property
     def unfinished(self) -> tuple[str, ...]:
         """Ids that were reserved for exchanges which have not ended."""
-        if self.is_complete:
-            return ()
-        known = set(self._spool.numbers())
-        return tuple(entry_id(number) for number in range(1, self._last + 1) if number not in known)
+        return tuple(self._open)
 
     @property
     def spooled(self) -> int:
@@ -200,7 +189,8 @@ class Journal:
 
     def entries(self, kind: EntryKind) -> Iterator[Entry]:
         """Give the entries of one kind, lowest id first."""
-        return self._read(sorted(self._by_kind[kind]))
+        self._catch_up()
+        return self._read(sorted(self._index.by_kind[kind]))
 
     def exchanges(
         self,
@@ -212,8 +202,9 @@ class Journal:
         receiver: str | None = None,
     ) -> list[Exchange]:
         """Give the exchanges for which everything named holds, lowest id first."""
+        self._catch_up()
         numbers: list[int] = []
-        for (its_contract, its_operation), found in self._operations.items():
+        for (its_contract, its_operation), found in self._index.operations.items():
             if contract in (None, its_contract) and operation in (None, its_operation):
                 numbers += found
         return [
@@ -236,13 +227,14 @@ class Journal:
         self, vendor: str | None = None, kind: str | None = None, *, subject: str | None = None
     ) -> list[Entry]:
         """Give the same facts with their ids, which evidence is made of."""
+        self._catch_up()
         if subject is not None:
-            about = self._read(self._facts_about.get(subject.lower(), ()))
+            about = self._read(self._index.facts_about.get(subject.lower(), ()))
             return [entry for entry in about if _is_fact(entry, vendor, kind)]
         if vendor is not None and kind is not None:
-            return list(self._read(self._facts.get((vendor, kind), ())))
+            return list(self._read(self._index.facts.get((vendor, kind), ())))
         numbers: list[int] = []
-        for (its_vendor, its_kind), found in self._facts.items():
+        for (its_vendor, its_kind), found in self._index.facts.items():
             if vendor in (None, its_vendor) and kind in (None, its_kind):
                 numbers += found
         return list(self._read(sorted(numbers)))
@@ -283,20 +275,23 @@ class Journal:
 
     def counts(self) -> tuple[EventCount, ...]:
         """Give how often each fact, operation and webhook occurred, by vendor, kind and name."""
+        self._catch_up()
         return tuple(
             EventCount(vendor=vendor, event=event, kind=kind, count=count)
             for (vendor, event, kind), count in sorted(
-                self._counts.items(), key=lambda item: (item[0][0], item[0][2], item[0][1])
+                self._index.counts.items(), key=lambda item: (item[0][0], item[0][2], item[0][1])
             )
         )
 
     def causes(self, identity: str) -> tuple[str, ...]:
         """Give the ids of what caused an entry; empty for a beginning and for what nobody can explain."""
+        self._catch_up()
         self._causes.ask(self.cause_of)
         return self._causes.of(entry_number(identity))
 
     def caused_by(self, identity: str) -> list[Entry]:
         """Give the entries whose cause is this one, directly."""
+        self._catch_up()
         self._causes.ask(self.cause_of)
         return list(self._read(self._causes.effects(entry_number(identity))))
 
@@ -336,11 +331,17 @@ class Journal:
 
     def _append(self, number: int, entry: Entry) -> None:
         self._spool.put(number, entry)
-        self._appended.append(number)
-        self._by_kind[entry.kind].append(number)
-        self._causes.learn(number, entry)
         if self._waiters:
             self._show(entry)
+
+    def _catch_up(self) -> None:
+        """Index what was recorded since the last question: recording costs no more than keeping the entry."""
+        if len(self._appended) == self._spool.count:
+            return
+        for number, entry in self._spool.since(len(self._appended)):
+            self._appended.append(number)
+            self._index.learn(number, entry)
+            self._causes.learn(number, entry)
 
     def _show(self, entry: Entry) -> None:
         for predicate, future in self._waiters:
@@ -360,30 +361,13 @@ class Journal:
 
     def _involve(self) -> None:
         """Work out whom the entries concern that were recorded since the last question."""
+        self._catch_up()
         self._causes.ask(self.cause_of)
         for number in sorted(self._appended[self._involvement.seen :]):
             entry = self._spool.get(number)
             if entry is not None:
                 causes = [entry_number(cause) for cause in self._causes.of(number)]
                 self._involvement.learn(number, entry, causes)
-
-
-def _index(index: dict[_Key, array[int]], key: _Key) -> array[int]:
-    found = index.get(key)
-    if found is None:
-        found = index[key] = array("q")
-    return found
-
-
-def _event_of(fact: Fact) -> str:
-    """Name a fact for counting: a stored event and an accepted message by their own names too."""
-    if fact.kind.endswith("event_stored"):
-        name = fact.details.get("name")
-    elif fact.kind == "message_accepted":
-        name = fact.details.get("event") or fact.details.get("type")
-    else:
-        return fact.kind
-    return f"{fact.kind}: {name}" if name else fact.kind
 
 
 def _is_fact(entry: Entry, vendor: str | None, kind: str | None) -> bool:

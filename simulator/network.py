@@ -16,9 +16,12 @@ from simulator.errors import HostTaken, HostUnknown, PortTaken
 from simulator.wire import HTTPS_PORT, acting_as
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from simulator.wired import WiredLoop
+
+    App = web.Application | Callable[..., web.Server]
+    """What is served: an application, or what makes a server with aiohttp's options (`Fake.make_server`)."""
 
 __all__ = ["LoopbackNetwork", "Network", "VirtualNetwork", "acting_as"]
 
@@ -30,7 +33,7 @@ _SHUTDOWN_S = 1.0
 class Network(Protocol):
     """Where apps are served and found."""
 
-    async def serve(self, app: web.Application, hosts: Sequence[str]) -> None:
+    async def serve(self, app: App, hosts: Sequence[str]) -> None:
         """Serve an app under host names, the main one first; `close` is its pair.
 
         Raises:
@@ -60,9 +63,9 @@ class VirtualNetwork:
 
     def __init__(self, loop: WiredLoop) -> None:
         self._wire = loop.wire
-        self._runners: list[web.AppRunner] = []
+        self._runners: list[web.BaseRunner] = []
 
-    async def serve(self, app: web.Application, hosts: Sequence[str]) -> None:
+    async def serve(self, app: App, hosts: Sequence[str]) -> None:
         """Serve an app under host names, on ports 80 and 443.
 
         Raises:
@@ -114,9 +117,9 @@ class LoopbackNetwork:
         self._host = host
         self._ports = dict(ports or {})
         self._urls: dict[str, str] = {}
-        self._runners: list[web.AppRunner] = []
+        self._runners: list[web.BaseRunner] = []
 
-    async def serve(self, app: web.Application, hosts: Sequence[str]) -> None:
+    async def serve(self, app: App, hosts: Sequence[str]) -> None:
         """Serve an app on one port for all its host names.
 
         Raises:
@@ -156,21 +159,26 @@ class LoopbackNetwork:
         await _clean_up(self._runners)
 
 
-async def _set_up(app: web.Application, runners: list[web.AppRunner]) -> web.AppRunner:
+async def _set_up(app: App, runners: list[web.BaseRunner]) -> web.BaseRunner:
     # The journal is the log, Ctrl-C belongs to whoever runs the world, and idle connections cost nothing.
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        keepalive_timeout=_KEEPALIVE_S,
-        shutdown_timeout=_SHUTDOWN_S,
-    )
+    runner: web.BaseRunner
+    if isinstance(app, web.Application):
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            keepalive_timeout=_KEEPALIVE_S,
+            shutdown_timeout=_SHUTDOWN_S,
+        )
+    else:
+        server = app(access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
     runners.append(runner)
     await runner.setup()
     return runner
 
 
-async def _clean_up(runners: list[web.AppRunner]) -> None:
+async def _clean_up(runners: list[web.BaseRunner]) -> None:
     # Side by side: each may wait its second, and apps call each other while they end.
     ending = [runner.cleanup() for runner in runners]
     runners.clear()

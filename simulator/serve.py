@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import shlex
 import signal
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from simulator.scenario import Scenario
 
-__all__ = ["ACCOUNTS", "Printing", "credentials", "serve_forever"]
+__all__ = ["ACCOUNTS", "Printing", "credentials", "ease_collection", "serve_forever"]
 
 ACCOUNTS: Final = """
 scenario: Served accounts
@@ -101,6 +102,7 @@ async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: s
         bridge=bridge,
         is_open_house=True,
     ) as world:
+        ease_collection()
         _print(credentials(world), printing)
         if printing is Printing.ENV:
             _print_bridge_settings(world)
@@ -108,6 +110,16 @@ async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: s
             await asyncio.Event().wait()
         if printing is Printing.TEXT:
             click.echo("\nstopping")
+
+
+def ease_collection() -> None:
+    """Let the garbage collector of a process that serves look seldom, and never again at what is there to stay.
+
+    A journal holds many objects and hardly a cycle; looking through them took a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def _end_on_signals() -> None:

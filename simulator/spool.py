@@ -7,6 +7,7 @@ import pickle
 import tempfile
 from array import array
 from dataclasses import fields
+from itertools import islice
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ _READ_BATCHES: Final = 16
 
 _STEP: Final = tuple(field.name for field in fields(Step))
 _NOTE: Final = tuple(field.name for field in fields(Note))
+_KINDS: Final = {kind: kind.value for kind in EntryKind}
 _VALUES: Final[dict[type, tuple[int, Any]]] = {
     Exchange: (0, tuple),
     Fact: (1, tuple),
@@ -44,98 +46,112 @@ class Spool:
     """Entries by number, bounded in memory.
 
     Past `memory_entries` the oldest ones go to a file, a batch at a time: what the entries of a batch share, such as
-    names and headers, is written once. An entry then costs the file's bytes and 8 bytes of memory. The file has no
+    names and headers, is written once. An entry then costs the file's bytes and 4 bytes of memory. The file has no
     name, only this process can read it, and it is gone once it is closed or the process ends.
     """
 
     def __init__(self, memory_entries: int) -> None:
         self._memory_entries = memory_entries
         self._recent: dict[int, Entry] = {}
-        self._offsets = array("q")
+        self._batch_of = array("i")
+        self._batches = array("q")
         self._file: IO[bytes] | None = None
         self._end = 0
         self._read_batches: dict[int, dict[int, Entry]] = {}
-        self.count = 0
+        self._spooled = 0
+
+    @property
+    def count(self) -> int:
+        """How many entries there are."""
+        return self._spooled + len(self._recent)
 
     @property
     def spooled(self) -> int:
         """How many entries are in the file."""
-        return self.count - len(self._recent)
+        return self._spooled
 
     def put(self, number: int, entry: Entry) -> None:
         """Keep an entry under its number, counted from 1."""
         self._recent[number] = entry
-        self.count += 1
         if len(self._recent) > self._memory_entries:
             self._write()
-
-    def __contains__(self, number: int) -> bool:
-        """Whether there is an entry with this number (yet)."""
-        return number in self._recent or self._offset(number) != _ABSENT
 
     def get(self, number: int) -> Entry | None:
         """Give the entry with this number; None when there is none (yet)."""
         found = self._recent.get(number)
         if found is not None:
             return found
-        offset = self._offset(number)
-        return None if offset == _ABSENT else self._read(offset)[number]
+        batch = self._batch_of[number] if 0 <= number < len(self._batch_of) else _ABSENT
+        return None if batch == _ABSENT else self._read(batch)[number]
 
     def numbers(self) -> Iterator[int]:
         """Give the number of every entry, lowest first; those put meanwhile may or may not be among them."""
-        highest = max(self._recent, default=0)
-        for number in range(1, max(highest + 1, len(self._offsets))):
-            if number in self:
+        batch_of, recent = self._batch_of, self._recent
+        highest = max(recent, default=0)
+        for number in range(1, max(highest + 1, len(batch_of))):
+            if number in recent or (number < len(batch_of) and batch_of[number] != _ABSENT):
                 yield number
+
+    def since(self, position: int) -> Iterator[tuple[int, Entry]]:
+        """Give the entries in the order in which they were put, with their numbers, from a position on."""
+        # Every batch is full but perhaps the last: memory is at its limit whenever one is written.
+        first, skipped = divmod(position, self._batch_size)
+        for batch in range(first, len(self._batches)):
+            yield from islice(self._read(batch).items(), skipped, None)
+            skipped = 0
+        yield from islice(tuple(self._recent.items()), max(0, position - self._spooled), None)
 
     def close(self) -> None:
         """Remove the file; entries in it can no longer be read."""
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._offsets = array("q")
+        self._batch_of = array("i")
+        self._batches = array("q")
         self._read_batches.clear()
 
-    def _offset(self, number: int) -> int:
-        return self._offsets[number] if 0 <= number < len(self._offsets) else _ABSENT
+    @property
+    def _batch_size(self) -> int:
+        return min(_BATCH, self._memory_entries + 1)
 
     def _write(self) -> None:
         """Move the oldest entries to the file: those first put, as a dictionary keeps them."""
         if self._file is None:
             # Unbuffered: a batch is a piece worth writing, and it can be read back at once.
             self._file = tempfile.TemporaryFile(prefix="journeylab-", buffering=0)  # noqa: SIM115 - open until `close`
-        recent, offsets = self._recent, self._offsets
-        numbers = [number for number, _ in zip(recent, range(_BATCH), strict=False)]
+        recent, batch_of = self._recent, self._batch_of
+        numbers = list(islice(recent, self._batch_size))
         packed = pickle.dumps(
             [(number, *_pack(recent.pop(number))) for number in numbers], protocol=pickle.HIGHEST_PROTOCOL
         )
-        missing = max(numbers) + 1 - len(offsets)
+        missing = max(numbers) + 1 - len(batch_of)
         if missing > 0:
-            offsets.extend([_ABSENT] * missing)
+            batch_of.extend([_ABSENT] * missing)
         for number in numbers:
-            offsets[number] = self._end
-        self._file.write(len(packed).to_bytes(4, "little") + packed)
-        self._end += 4 + len(packed)
+            batch_of[number] = len(self._batches)
+        self._batches.append(self._end)
+        self._spooled += len(numbers)
+        self._end += self._file.write(len(packed).to_bytes(4, "little") + packed)
 
-    def _read(self, offset: int) -> dict[int, Entry]:
-        """Give the batch at an offset; those read last are kept, as neighbours are mostly wanted together."""
-        batch = self._read_batches.pop(offset, None)
-        if batch is None:
+    def _read(self, batch: int) -> dict[int, Entry]:
+        """Give a batch; those read last are kept, as neighbours are mostly wanted together."""
+        found = self._read_batches.pop(batch, None)
+        if found is None:
             if self._file is None:
                 raise ValueError("the journal is closed; entries that it had spooled are gone")
-            descriptor = self._file.fileno()
+            descriptor, offset = self._file.fileno(), self._batches[batch]
             length = int.from_bytes(os.pread(descriptor, 4, offset), "little")
             packed = pickle.loads(os.pread(descriptor, length, offset + 4))  # noqa: S301 - only this process writes the file
-            batch = {number: _unpack(*parts) for number, *parts in packed}
+            found = {number: _unpack(*parts) for number, *parts in packed}
             if len(self._read_batches) >= _READ_BATCHES:
                 del self._read_batches[next(iter(self._read_batches))]
-        self._read_batches[offset] = batch
-        return batch
+        self._read_batches[batch] = found
+        return found
 
 
 def _pack(entry: Entry) -> tuple[Any, ...]:
     code, values = _VALUES[type(entry.payload)]
-    return entry.id, entry.at, entry.kind.value, entry.causes, code, values(entry.payload)
+    return entry.id, entry.at, _KINDS[entry.kind], entry.causes, code, values(entry.payload)
 
 
 def _unpack(identity: str, at: Any, kind: str, causes: tuple[str, ...], code: int, values: Any) -> Entry:

@@ -125,7 +125,7 @@ class Vendors:
     async def start(self, network: Network) -> None:
         """Serve and start every fake, and set up the accounts that need no bridge."""
         for fake in self.all().values():
-            await network.serve(fake.app, fake.hosts)
+            await network.serve(fake.make_server, fake.hosts)
             await fake.start()
         if self.mailmodo is not None:
             _fill_mailmodo(self.mailmodo, self.accounts)

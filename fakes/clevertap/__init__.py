@@ -16,7 +16,6 @@ from fakes.clevertap.campaigns import (
     SmsCampaign,
     WebhookCampaign,
     WebPushCampaign,
-    WhatsAppCampaign,
 )
 from fakes.clevertap.control import CleverTapControl
 from fakes.clevertap.errors import WebhookRefused
@@ -82,6 +81,5 @@ __all__ = [
     "WebPushCampaign",
     "WebhookCampaign",
     "WebhookRefused",
-    "WhatsAppCampaign",
     "Where",
 ]

@@ -48,7 +48,7 @@ class Gate:
             CleverTapError: 401 for wrong credentials or region; 429 at once, without a wait or a header, when too
                 many calls of the group are in flight.
         """
-        self._authorise(call)
+        self.authorise(call)
         if self._in_flight[group] >= self._limits[group]:
             raise too_many_requests()
         self._in_flight[group] += 1
@@ -57,7 +57,12 @@ class Gate:
         finally:
             self._in_flight[group] -= 1
 
-    def _authorise(self, call: Call) -> None:
+    def authorise(self, call: Call) -> None:
+        """Look at the credentials and the region.
+
+        Raises:
+            CleverTapError: 401.
+        """
         settings = self._settings
         account = call.headers.get("X-CleverTap-Account-Id", "")
         if len(account) != _ACCOUNT_ID_LENGTH:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +45,7 @@ class Device:
     push_token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """One event in a profile's log.
 
     Attributes:
@@ -190,7 +189,7 @@ def folded(name: str) -> str:
 
 def is_email(text: str) -> bool:
     """Say whether a text is an e-mail address, as far as CleverTap looks."""
-    return _EMAIL.fullmatch(text) is not None
+    return "@" in text and _EMAIL.fullmatch(text) is not None
 
 
 def identity_key(identity: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ _FORBIDDEN_IN_PROFILES: Final = str.maketrans("", "", "%><!|&.:;$'\"\\#")
 Properties = dict[str, Any]
 
 
+@lru_cache(maxsize=4096)
 def clean_name(name: str, *, is_profile: bool = False) -> str:
     """Strip from a name what CleverTap does not allow in it, and cut it to 120 characters.
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
 from fakes.clevertap.errors import Code, RecordFault
 from fakes.clevertap.profiles import folded, is_email, platform_of
@@ -97,8 +97,10 @@ _ADDRESS_KINDS: Final = tuple(
 )  # going through an enum takes its time
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+_NAMES: Final = {kind: kind.value for kind in AddressKind}  # to ask an enum for them takes its time
+
+
+class Address(NamedTuple):
     """By what a record names its profile.
 
     Attributes:
@@ -111,15 +113,17 @@ class Address:
     def first(self) -> dict[str, str]:
         """The identifier looked up first, for facts: `kind` and `value`."""
         kind, value = self.by[0]
-        return {"kind": kind.value, "value": value}
+        return {"kind": _NAMES[kind], "value": value}
 
     def get(self, kind: AddressKind) -> str:
         """Give one identifier; empty when it is absent."""
-        return next((value for known, value in self.by if known is kind), "")
+        for known, value in self.by:
+            if known is kind:
+                return value
+        return ""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRecord:
+class EventRecord(NamedTuple):
     """An event to store; `ts` is in UNIX seconds, `cut` names the properties whose key or value was cut or changed."""
 
     address: Address
@@ -154,13 +158,17 @@ def is_phone(text: str) -> bool:
 
 
 def check_record(
-    record: Any, *, now_ts: int, settings: CleverTapSettings, discarded: frozenset[str] = frozenset()
+    record: Any,
+    *,
+    now: Callable[[], datetime],
+    settings: CleverTapSettings,
+    discarded: frozenset[str] = frozenset(),
 ) -> EventRecord | ProfileRecord | TokenRecord:
     """Check one entry of `d`.
 
     Args:
         record: Any JSON value.
-        now_ts: UNIX seconds, for records without `ts`.
+        now: Asked for records without `ts`.
         settings: Limits of the account.
         discarded: Folded names of events that were discarded in the dashboard.
 
@@ -178,7 +186,7 @@ def check_record(
     object_id = address.get(AddressKind.OBJECT_ID)
     if object_id and not _OBJECT_ID.fullmatch(object_id):
         raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.OBJECT_ID)
-    ts = _timestamp(record.get("ts"), now_ts=now_ts, accept_iso=settings.accept_iso_ts)
+    ts = _timestamp(record.get("ts"), now=now, accept_iso=settings.accept_iso_ts)
     if kind == "event":
         return _event(record, address=address, ts=ts, settings=settings, discarded=discarded)
     return _token(record, address) if kind == "token" else _profile(record, address, ts=ts)
@@ -186,7 +194,7 @@ def check_record(
 
 def _address(record: Mapping[str, Any]) -> Address:
     found = []
-    for kind, name in _ADDRESS_KINDS:
+    for kind, name in _NAMES.items():
         value = record.get(name)
         # A number is taken as its text: clients send numeric customer ids unquoted.
         text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
@@ -195,9 +203,9 @@ def _address(record: Mapping[str, Any]) -> Address:
     return Address(tuple(found))
 
 
-def _timestamp(value: Any, *, now_ts: int, accept_iso: bool) -> int:
+def _timestamp(value: Any, *, now: Callable[[], datetime], accept_iso: bool) -> int:
     if value is None:
-        return now_ts
+        return int(now().timestamp())
     if isinstance(value, str) and accept_iso and not value.isdigit():
         try:
             return int(datetime.fromisoformat(value).timestamp())

@@ -140,9 +140,7 @@ class CleverTapState:
         Raises:
             RecordFault: It is skipped.
         """
-        checked = check_record(
-            record, now_ts=int(self._now().timestamp()), settings=self._settings, discarded=self._discarded
-        )
+        checked = check_record(record, now=self._now, settings=self._settings, discarded=self._discarded)
         if (
             isinstance(checked, EventRecord)
             and len(self._event_names) >= self._settings.max_event_types

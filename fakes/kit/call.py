@@ -11,13 +11,11 @@ from multidict import CIMultiDict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp import web
-
     from contracts.bodies import Body
+    from fakes.kit.request import Request
 
 __all__ = ["Call"]
 
-_NO_QUERY: Final[Mapping[str, str]] = {}
 _WRONG: Final = "wrong"
 _WRONG_BASIC: Final = b64encode(b"wrong:wrong").decode()
 
@@ -34,9 +32,7 @@ class Call:
 
     __slots__ = ("content", "exchange_id", "path", "request")
 
-    def __init__(
-        self, request: web.Request, content: Body, path: Mapping[str, str], exchange_id: str
-    ) -> None:
+    def __init__(self, request: Request, content: Body, path: Mapping[str, str], exchange_id: str) -> None:
         self.request = request
         self.content = content
         self.path = path
@@ -50,7 +46,7 @@ class Call:
     @property
     def query(self) -> Mapping[str, str]:
         """Query parameters; the first of a repeated one."""
-        return self.request.query if self.request.rel_url.raw_query_string else _NO_QUERY
+        return self.request.query
 
     @property
     def headers(self) -> Mapping[str, str]:

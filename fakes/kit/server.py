@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiohttp import ClientSession, web
 
 from contracts import Judge, Violation, load_contract
 from contracts.bodies import Body
-from contracts.validation import NO_CONTRACT
-from fakes.kit.breaking import body_of, break_off, send_part
+from fakes.kit.answers import AnswerWriter
+from fakes.kit.books import Books
+from fakes.kit.breaking import break_off, send_part
 from fakes.kit.call import Call
 from fakes.kit.errors import UnboundOperation, VendorError
-from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange, Fact, current_cause
+from fakes.kit.exchange import Exchange, Fact, current_cause
 from fakes.kit.fault_kinds import whole_seconds
 from fakes.kit.faults import Faults
-from fakes.kit.headers import KeptHeaders
+from fakes.kit.http_server import LARGEST_BODY, HttpServer, serve_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -32,13 +34,12 @@ if TYPE_CHECKING:
     from contracts.catalog import Match
     from fakes.kit.exchange import ExchangeKeeper
     from fakes.kit.faults import InstalledFault
+    from fakes.kit.request import Request
     from fakes.kit.surroundings import Surroundings
 
     Handler = Callable[["Call"], Awaitable[web.Response]]
 
 __all__ = ["Fake"]
-
-_LARGEST_BODY: Final = 64 * 1024 * 1024
 
 
 class Fake(ABC):
@@ -49,6 +50,7 @@ class Fake(ABC):
 
     Attributes:
         faults: What goes wrong on purpose.
+        books: What is handed over of each call.
         keeper: Keeps exchanges for the control API; None as long as nobody asks for it.
     """
 
@@ -62,12 +64,14 @@ class Fake(ABC):
         self._check_bindings()
         self.faults = Faults(self.contract, now=surroundings.now, random=surroundings.fault_random)
         self.keeper: ExchangeKeeper | None = None
-        self._kept_headers = KeptHeaders()
+        self.books = Books(self.vendor, self.judge, surroundings)
+        self._writer = AnswerWriter(surroundings.now)
+        self._at_once = dict(self.handlers_at_once())
         self._tasks: set[asyncio.Task[None]] = set()
         self._when_cut_off: list[Callable[[], None]] = []
         self._session: ClientSession | None = None
-        self.app = web.Application(client_max_size=_LARGEST_BODY)
-        self.app.router.add_route("*", "/{path:.*}", self._serve)
+        self.app = web.Application(client_max_size=LARGEST_BODY)
+        self.app.router.add_route("*", "/{path:.*}", partial(serve_for, self))
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -84,6 +88,10 @@ class Fake(ABC):
     @abstractmethod
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of every operation in the contract, by `operationId`."""
+
+    def handlers_at_once(self) -> Mapping[str, Callable[[Call], web.Response]]:
+        """Give plain functions for operations that never have to wait: their answers cost less."""
+        return {}
 
     @abstractmethod
     def answer_unknown(self, call: Call, *, methods: tuple[str, ...]) -> web.Response:
@@ -175,58 +183,74 @@ class Fake(ABC):
         except Exception as error:  # noqa: BLE001 - handed to whoever runs the world, who raises it
             self.surroundings.observer.failed(error)
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        exchange_id = self.surroundings.observer.open_entry()
+    def answer_at_once(self, request: Request, body: bytes) -> bytes | None:
+        """Answer a request whose handler has nothing to wait for; None for any other, which `answer` is for."""
+        match = self.locate(request.method, request.rel_url.raw_path) if self._at_once else None
+        handler = self._at_once.get(match.operation.id) if match else None
+        if match is None or handler is None or self.faults.installed:
+            return None
         started_at = self.surroundings.now()
-        current_cause.set(exchange_id)
-        body = await _read(request)
+        call, asked = self._open(request, body, match)
+        try:
+            response = handler(call)
+        except Exception as error:  # noqa: BLE001 - told apart there
+            response = self._answer_error(error)
+        # Nothing was waited for: all of it happened at one instant.
+        self._close(call, match.operation, response, started_at=started_at, ended_at=started_at, asked=asked)
+        return self._writer.write(response, started_at)
+
+    async def answer(self, request: Request, body: bytes) -> web.Response:
+        """Answer a request.
+
+        Raises:
+            ConnectionResetError: A fault leaves it without one.
+        """
+        started_at = self.surroundings.now()
         match = self.locate(request.method, request.rel_url.raw_path)
         operation = match.operation if match else None
-        call = Call(request, Body(body), match.parameters if match else {}, exchange_id)
-        # Before the handler, who may change the value that both of them read from the body.
-        asked = self._judge_request(call, operation)
-        if self.faults.installed and (installed := self.faults.pick_for_call(operation, self._caller(call))):
+        call, asked = self._open(request, body, match)
+        if self.faults.installed and (
+            installed := self.faults.pick_for_call(operation, self.books.caller(call))
+        ):
             return await _FaultedCall(self, call, operation, installed).serve(started_at, asked)
         response = await self._answer(call, operation)
-        violations = asked + self._judge_response(response, operation)
-        self.record(self._exchange(call, operation, response, started_at=started_at, violations=violations))
+        self._close(call, operation, response, started_at=started_at, asked=asked)
         return response
 
-    def _caller(self, call: Call) -> str:
-        return call.request.headers.get(ACTOR_HEADER) or self.surroundings.caller
+    def to_bytes(self, response: web.Response) -> bytes:
+        """Write an answer down."""
+        return self._writer.write(response)
 
-    def _exchange(
+    def make_server(self, **options: Any) -> HttpServer:
+        """Make a server for this fake; `app` is the same for who has an application to put it in.
+
+        Args:
+            options: What `aiohttp.web.Server` takes besides.
+        """
+        return HttpServer(self, **options)
+
+    def _open(self, request: Request, body: bytes, match: Match | None) -> tuple[Call, tuple[Violation, ...]]:
+        """Take a request in, and judge it before its handler, who may change the value that both read from it."""
+        exchange_id = self.surroundings.observer.open_entry()
+        current_cause.set(exchange_id)
+        call = Call(request, Body(body), match.parameters if match else {}, exchange_id)
+        return call, self.books.judge_request(call, match.operation if match else None)
+
+    def _close(
         self,
         call: Call,
         operation: Operation | None,
-        response: web.Response | None,
+        response: web.Response,
         *,
         started_at: datetime,
-        violations: tuple[Violation, ...],
-        error: str = "",
-        fault: str = "",
-    ) -> Exchange:
-        request = call.request
-        return Exchange(
-            id=call.exchange_id,
-            sender=self._caller(call),
-            receiver=self.vendor,
-            contract=self.vendor,
-            operation=operation.id if operation else "",
-            kind="operation",
-            method=request.method,
-            url=_url(request),
-            request_headers=self._kept_headers.keep(request.headers),
-            request_body=call.body,
-            status=None if response is None else response.status,
-            response_headers={} if response is None else self._kept_headers.keep(response.headers),
-            response_body=b"" if response is None else body_of(response),
-            started_at=started_at,
-            ended_at=self.surroundings.now(),
-            error=error,
-            fault=fault,
-            cause=request.headers.get(CAUSE_HEADER, ""),
-            violations=violations,
+        asked: tuple[Violation, ...],
+        ended_at: datetime | None = None,
+    ) -> None:
+        violations = asked + self.books.judge_response(response, operation)
+        self.record(
+            self.books.exchange(
+                call, operation, response, started_at=started_at, ended_at=ended_at, violations=violations
+            )
         )
 
     async def _answer(self, call: Call, operation: Operation | None) -> web.Response:
@@ -234,28 +258,14 @@ class Fake(ABC):
             if operation is None:
                 return self.answer_unknown(call, methods=self.contract.methods(call.request.rel_url.raw_path))
             return await self._handlers[operation.id](call)
-        except VendorError as error:
+        except Exception as error:  # noqa: BLE001 - told apart there
+            return self._answer_error(error)
+
+    def _answer_error(self, error: Exception) -> web.Response:
+        if isinstance(error, VendorError):
             return self.render_error(error)
-        except Exception as error:  # noqa: BLE001 - handed to whoever runs the world, who raises it
-            self.surroundings.observer.failed(error)
-            return self.render_error(VendorError(500, "Internal Server Error"))
-
-    def _judge_request(self, call: Call, operation: Operation | None) -> tuple[Violation, ...]:
-        if operation is None:
-            return (NO_CONTRACT(call.request.method, call.request.rel_url.raw_path),)
-        content_type = call.headers.get("Content-Type", "")
-        return self.judge.request(operation, query=call.query, content_type=content_type, body=call.content)
-
-    def _judge_response(
-        self, response: web.Response | None, operation: Operation | None
-    ) -> tuple[Violation, ...]:
-        """Judge an answer, unless there is none that the vendor gave."""
-        if operation is None or response is None:
-            return ()
-        content_type = response.headers.get("Content-Type", "")
-        return self.judge.response(
-            operation, status=response.status, content_type=content_type, body=body_of(response)
-        )
+        self.surroundings.observer.failed(error)  # whoever runs the world raises it
+        return self.render_error(VendorError(500, "Internal Server Error"))
 
     def _check_bindings(self) -> None:
         wanted = {operation.id for operation in self.contract.of_kind("operation")}
@@ -279,7 +289,7 @@ class _FaultedCall:
         self._call = call
         self._operation = operation
 
-    async def serve(self, started_at: datetime, asked: tuple[Violation, ...]) -> web.StreamResponse:
+    async def serve(self, started_at: datetime, asked: tuple[Violation, ...]) -> web.Response:
         fake, call, operation = self._fake, self._call, self._operation
         answer = await self.installed.rule.fault.serve(self)
         response = answer.response
@@ -287,12 +297,12 @@ class _FaultedCall:
         is_documented = response is not None and _documents(operation, response.status)
         judged = response if answer.is_vendors and (is_documented or response is None) else None
         fake.record(
-            fake._exchange(  # noqa: SLF001 - one class in two parts
+            fake.books.exchange(
                 call,
                 operation,
                 response,
                 started_at=started_at,
-                violations=asked + fake._judge_response(judged, operation),  # noqa: SLF001 - one class in two parts
+                violations=asked + fake.books.judge_response(judged, operation),
                 error="" if answer.arrives is None and response is not None else "reset",
                 fault=self.installed.rule.describe(),
             )
@@ -300,7 +310,7 @@ class _FaultedCall:
         if response is None:
             break_off(call.request)
         if answer.arrives is not None:
-            return await send_part(call.request, response, answer.arrives)
+            send_part(call.request, fake.to_bytes(response), answer.arrives)
         return response
 
     async def handle(self) -> web.Response:
@@ -325,11 +335,11 @@ class _FaultedCall:
         call = Call(first.request, body, first.path, fake.surroundings.observer.open_entry())
         current_cause.set(call.exchange_id)
         started_at = fake.surroundings.now()
-        violations = fake._judge_request(call, self._operation)  # noqa: SLF001 - one class in two parts
+        violations = fake.books.judge_request(call, self._operation)
         response = await fake._answer(call, self._operation)  # noqa: SLF001 - one class in two parts
-        violations += fake._judge_response(response, self._operation)  # noqa: SLF001 - one class in two parts
+        violations += fake.books.judge_response(response, self._operation)
         fake.record(
-            fake._exchange(  # noqa: SLF001 - one class in two parts
+            fake.books.exchange(
                 call,
                 self._operation,
                 response,
@@ -343,20 +353,3 @@ class _FaultedCall:
 def _documents(operation: Operation | None, status: int) -> bool:
     responses = operation.spec.get("responses", {}) if operation else {}
     return any(key in responses for key in (str(status), f"{status // 100}XX", "default"))
-
-
-async def _read(request: web.Request) -> bytes:
-    """Read a body; one that is not the gzip it says, or is beyond all limits, reads as empty.
-
-    The handler then refuses it in the vendor's own words, where aiohttp would answer 500 or 413 in its own.
-    """
-    try:
-        return await request.read()
-    except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge):
-        return b""
-
-
-def _url(request: web.Request) -> str:
-    """Give the URL as it stood on the wire."""
-    target = request.raw_path
-    return f"{request.scheme}://{request.host}{target}" if target.startswith("/") else target

@@ -120,7 +120,7 @@ class Stage:
 
     async def put_up(self, fake: Fake) -> None:
         """Serve a fake under its host names and start it."""
-        await self.network.serve(fake.app, fake.hosts)
+        await self.network.serve(fake.make_server, fake.hosts)
         await fake.start()
 
 

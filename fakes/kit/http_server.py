@@ -1,0 +1,209 @@
+"""A web server for fakes: plain requests are served here, and everything else by aiohttp.
+
+Nearly every client sends a request as one piece: a head without oddities, and its body. For such, what a server for
+any request does (a task, a stream for the body, a stream for the answer) takes longer than a fake's own work. A
+connection begins as a `Connection`; the first thing on it that is not plain makes it one of aiohttp's for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+from aiohttp import web
+
+from fakes.kit.heads import Heads
+from fakes.kit.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http import RawRequestMessage
+    from aiohttp.streams import StreamReader
+
+__all__ = ["LARGEST_BODY", "Answering", "HttpServer", "serve_for"]
+
+LARGEST_BODY: Final = 64 * 1024 * 1024
+"""Bytes; a larger one reads as empty."""
+
+_END: Final = b"\r\n\r\n"
+
+
+class Answering(Protocol):
+    """Whoever answers: a fake."""
+
+    def answer_at_once(self, request: Request, body: bytes) -> bytes | None:
+        """Answer without waiting for anything; None when there is something to wait for."""
+
+    async def answer(self, request: Request, body: bytes) -> web.Response:
+        """Answer.
+
+        Raises:
+            ConnectionResetError: There is no answer.
+        """
+
+    def to_bytes(self, response: web.Response) -> bytes:
+        """Write an answer down."""
+
+
+class HttpServer(web.Server):
+    """Makes a protocol for each connection.
+
+    Args:
+        answering: Whoever answers.
+        options: What `aiohttp.web.Server` takes besides.
+    """
+
+    def __init__(self, answering: Answering, **options: Any) -> None:
+        super().__init__(self._serve, request_factory=self._make, **options)
+        self.answering = answering
+        self.heads = Heads()
+        self.open: dict[Connection, None] = {}
+
+    def __call__(self) -> Any:
+        """Make a protocol for a new connection."""
+        return Connection(self)
+
+    def make_usual(self) -> asyncio.Protocol:
+        """Make one of aiohttp's own."""
+        return super().__call__()
+
+    def pre_shutdown(self) -> None:
+        """Take no more requests."""
+        super().pre_shutdown()
+        for connection in self.open:
+            connection.close_when_idle()
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the base class has it
+        """Close every connection; requests under way get the time to end."""
+        busy = [connection.task for connection in self.open if connection.task is not None]
+        if busy:
+            await asyncio.wait(busy, timeout=timeout)
+        for connection in tuple(self.open):
+            connection.abort()
+        await super().shutdown(timeout)
+
+    def _make(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY)
+
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
+        # An application of aiohttp's does so by itself, its server alone does not.
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return await serve_for(self.answering, request)
+
+
+class Connection(asyncio.Protocol):
+    """One connection, as long as all that comes by it is plain.
+
+    Args:
+        server: Whose it is.
+
+    Attributes:
+        task: What answers the request that has to wait for something; None while there is none.
+    """
+
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._waiting = b""
+        self._is_closing = False
+        self.task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._server.open[self] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the base class has it
+        """End; what is under way goes on, for the vendor does not see that nobody waits for its answer any more."""
+        self._transport = None
+        self._server.open.pop(self, None)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer a request, or begin to."""
+        if self.task is not None:
+            self._waiting += data
+            return
+        end = data.find(_END) + len(_END)
+        head = self._server.heads.read(data[:end]) if end >= len(_END) else None
+        if head is None or len(data) != end + head.content_length:
+            self._hand_over(data)
+            return
+        request, body = Request(head, self._transport), data[end:]
+        answering = self._server.answering
+        written = copy_context().run(answering.answer_at_once, request, body)
+        if written is not None:
+            self._write(written)
+        else:
+            loop = asyncio.get_running_loop()
+            self.task = loop.create_task(self._answer(answering.answer(request, body)))
+
+    def close_when_idle(self) -> None:
+        """Close, after the answer that is under way."""
+        self._is_closing = True
+        if self.task is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        if self.task is not None:
+            self.task.cancel()
+        if self._transport is not None:
+            self._transport.close()
+
+    async def _answer(self, answering: Coroutine[Any, Any, web.Response]) -> None:
+        try:
+            response = await answering
+            self._write(self._server.answering.to_bytes(response))
+        except ConnectionResetError:
+            if self._transport is not None:
+                self._transport.close()
+        finally:
+            self.task = None
+        if self._is_closing and self._transport is not None:
+            self._transport.close()
+        elif self._waiting:
+            data, self._waiting = self._waiting, b""
+            self.data_received(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _hand_over(self, data: bytes) -> None:
+        """Let aiohttp have the connection, with what has come by it since the last answer."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._server.open.pop(self, None)
+        usual = self._server.make_usual()
+        transport.set_protocol(usual)
+        usual.connection_made(transport)
+        usual.data_received(data)
+
+
+async def serve_for(answering: Answering, request: web.BaseRequest) -> web.Response:
+    """Answer one of aiohttp's requests."""
+    return await answering.answer(Request.of(request), await _read(request))
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    """Read a body; one that is not the gzip it says, or is beyond all limits, reads as empty.
+
+    The handler then refuses it in the vendor's own words, where aiohttp would answer 500 or 413 in its own.
+    """
+    try:
+        return await request.read()
+    except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge):
+        return b""
