@@ -286,7 +286,10 @@ def _draw_claimer(connection: sqlite3.Connection) -> int:
 def _migrate(connection: sqlite3.Connection) -> None:
     """Run the numbered scripts that this file has not seen; `user_version` remembers the last."""
     ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-    for each in migrations("sqlite"):
+    known = migrations("sqlite")
+    if version > known[-1].number:
+        raise StoreUnavailable(f"it is of a newer version: {version}; this one knows {known[-1].number}")
+    for each in known:
         if each.number > version:
             connection.executescript(
                 f"BEGIN IMMEDIATE;\n{each.script}\nPRAGMA user_version = {each.number};\nCOMMIT;"

@@ -117,7 +117,8 @@ def hooks(operation: str) -> dict[str, Callable[[], None]]:
         after([postgres_intake], "take_in", lambda given, _: any(is_taken(wish[0]) for wish in given[1]))
 
     def die_in_migration() -> None:
-        sqlite.migrations = postgres_link.migrations = _deadly_migrations
+        for module in (sqlite, postgres_link):
+            setattr(module, "migrations", _deadly_migrations)  # noqa: B010 - it is not for others, and replaced here
 
     def die_in_retention() -> None:
         housekeeping._EXPIRE_EVERY_MS = 0  # type: ignore[misc]  # so that the first webhook brings it on

@@ -20,7 +20,6 @@ _SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "60",
     "shared_buffers": "32MB",
-    "fsync": "off",  # processes are killed in tests, machines are not
     "autovacuum": "off",
     "deadlock_timeout": "100ms",
 }
@@ -51,8 +50,12 @@ def find_postgres() -> Path | None:
 
 
 @contextmanager
-def serve_postgres() -> Iterator[PostgresServer]:
-    """Make a cluster and serve it. It refuses to run as root, so root hands it to `postgres` or `nobody`."""
+def serve_postgres(*, is_safe: bool = False) -> Iterator[PostgresServer]:
+    """Make a cluster and serve it. It refuses to run as root, so root hands it to `postgres` or `nobody`.
+
+    Args:
+        is_safe: Whether commits wait for the disk: for measuring. Tests kill processes, not machines.
+    """
     commands = find_postgres()
     assert commands is not None
     # Short, because the path of a socket may have 107 bytes.
@@ -78,7 +81,9 @@ def serve_postgres() -> Iterator[PostgresServer]:
             )
         assert done.returncode == 0, (folder / "commands.log").read_text()
 
-    options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+    options = " ".join(
+        f"-c {name}={value}" for name, value in {**_SETTINGS, "fsync": "on" if is_safe else "off"}.items()
+    )
     try:
         call("initdb", "--username=bridge", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
         call("pg_ctl", "start", "--wait", f"--log={folder}/server.log", f"--options={options} -k {folder}")
