@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bridge.configuration import reference_table
-from bridge.settings import table
+from bridge.cli import main as bridge
+from simulator import bridge_reference
 from simulator.cli import main as journeylab
 from simulator.expressions import NAMES, Group
 from simulator.ledger_rules import RULES, TOLERANCE_S
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PAGES",
-    "bridge_settings",
     "command_line",
     "expression_names",
     "ledger_rules",
@@ -71,9 +70,19 @@ def scenario_words() -> str:
 
 def command_line() -> str:
     """Give every command's `--help`, as it is printed at 100 columns."""
+    return _helps(journeylab, "journeylab")
+
+
+def bridge_command_line() -> str:
+    """Give every `--help` of the bridge's commands, without the table of settings that ends the first."""
+    return _helps(bridge, "python -m bridge")
+
+
+def _helps(command: click.Command, name: str) -> str:
     lines: list[str] = []
-    for context in _contexts(journeylab, click.Context(journeylab, info_name="journeylab", **_LOOKS)):
-        lines += [f"## `{context.command_path}`", "", "```text", context.get_help(), "```", ""]
+    for context in _contexts(command, click.Context(command, info_name=name, **_LOOKS)):
+        text = context.get_help().partition("\n\nSettings (file")[0]
+        lines += [f"## `{context.command_path}`", "", "```text", text, "```", ""]
     return "\n".join(lines).rstrip()
 
 
@@ -87,11 +96,6 @@ def expression_names() -> str:
         call = f"{name}('2 days')" if name == "within" else name
         lines.append(f"| `.{call}` | {_first_line(documented.__doc__)} |")
     return "\n".join(lines)
-
-
-def bridge_settings() -> str:
-    """List the bridge's settings."""
-    return reference_table(table())
 
 
 def ledger_rules() -> str:
@@ -108,7 +112,10 @@ def ledger_rules() -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/scenario.md": scenario_words,
     "reference/cli.md": command_line,
-    "reference/bridge-settings.md": bridge_settings,
+    "reference/bridge-admin.md": bridge_reference.admin_api,
+    "reference/bridge-cli.md": bridge_command_line,
+    "reference/bridge-metrics.md": bridge_reference.metrics,
+    "reference/bridge-settings.md": bridge_reference.settings,
     "reference/expressions.md": expression_names,
     "explanations/ledger.md": ledger_rules,
 }

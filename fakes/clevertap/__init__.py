@@ -16,6 +16,7 @@ from fakes.clevertap.campaigns import (
     SmsCampaign,
     WebhookCampaign,
     WebPushCampaign,
+    WhatsAppCampaign,
 )
 from fakes.clevertap.control import CleverTapControl
 from fakes.clevertap.errors import WebhookRefused
@@ -81,5 +82,6 @@ __all__ = [
     "WebPushCampaign",
     "WebhookCampaign",
     "WebhookRefused",
+    "WhatsAppCampaign",
     "Where",
 ]

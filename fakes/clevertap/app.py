@@ -18,10 +18,13 @@ from fakes.clevertap.errors import (
     too_many_requests,
 )
 from fakes.clevertap.gate import Gate, Group
+from fakes.clevertap.message_report import MessageReport
+from fakes.clevertap.named_sends import NamedSends
 from fakes.clevertap.reading import Reading
 from fakes.clevertap.records import EventRecord, ProfileRecord
 from fakes.clevertap.settings import REGION_HOSTS, CleverTapSettings, Region
 from fakes.clevertap.state import CleverTapState
+from fakes.clevertap.targets import Targets
 from fakes.clevertap.tracking import Tracking
 from fakes.clevertap.upkeep import Upkeep, outcome
 from fakes.clevertap.wire import all_processed, json_answer, parse
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["FakeCleverTap"]
 
 _MAX_RECORDS: Final = 1000
-_MAX_AUDIENCE: Final = 1000
 _YES: Final = ("1", "true")
 _DEFAULTS: Final = CleverTapSettings()
 
@@ -54,7 +56,7 @@ class FakeCleverTap(Fake):
         `profile_refused`, `event_refused`, `token_refused`  {code, error, name}
         `campaign_qualified` {campaign, channel}
         `webhook_sent`, `webhook_failed`  {campaign, status, attempts}
-        `sms_sent`, `push_sent`, `webpush_sent`  {campaign, text, recipient}
+        `sms_sent`, `push_sent`, `webpush_sent`, `whatsapp_sent`  {campaign, text, recipient}
         `email_sent`         {campaign, subject, recipient}
         `message_dropped`    {campaign, reason}
         `journey_entered`    {journey}
@@ -62,6 +64,7 @@ class FakeCleverTap(Fake):
         `journey_left`       {journey, reason, goal}
         `subscription_changed` {channel, is_subscribed}
         `phone_disassociated` {phone}
+        `campaign_created`   {campaign, id, mode}, `campaign_stopped` {campaign, id}, made by API
         `profile_deleted`    {object_id}
         `profile_demerged`   {object_ids}
 
@@ -82,6 +85,11 @@ class FakeCleverTap(Fake):
         self._counting = Counting(self.state, settings, gate=self._gate, surroundings=surroundings)
         self._tracking = Tracking(self, Region(settings.region))
         self._upkeep = Upkeep(self, self._gate)
+        self._sends = NamedSends(self, self._gate, lambda: self.dashboard)
+        self._targets = Targets(self, self._gate, lambda: self.dashboard)
+        self._report = MessageReport(
+            self, self._gate, lambda: self.dashboard, targets=self._targets, sends=self._sends
+        )
         super().__init__(surroundings)
         self.dashboard = Dashboard(self, self, self._tracking)
 
@@ -99,6 +107,7 @@ class FakeCleverTap(Fake):
         """End waits and sends under way, and close connections."""
         self.dashboard.stop()
         self._upkeep.stop()
+        self._targets.stop()
         await super().stop()
 
     # The dashboard's part.
@@ -159,10 +168,12 @@ class FakeCleverTap(Fake):
             "startProfileExport": self._reading.start_profile_export,
             "getProfiles": self._reading.get_profiles,
             "connect": self._connect,
-            "sendExternalTrigger": self._send_external_trigger,
             **self._counting.handlers(),
             **self._tracking.handlers(),
             **self._upkeep.handlers(),
+            **self._sends.handlers(),
+            **self._targets.handlers(),
+            **self._report.handlers(),
         }
 
     def handlers_at_once(self) -> Mapping[str, Callable[[Call], web.Response]]:
@@ -177,9 +188,10 @@ class FakeCleverTap(Fake):
         """Put an error into CleverTap's envelope."""
         if not isinstance(error, CleverTapError):
             error = CleverTapError(500, "An unknown error occurred")
-        return json_answer(
-            {"status": "fail", "error": error.message, "code": error.code}, status=error.status
-        )
+        envelope: dict[str, Any] = {"status": "fail", "error": error.message}
+        if error.code:
+            envelope["code"] = error.code
+        return json_answer(envelope, status=error.status)
 
     def rate_limit_error(self) -> VendorError:
         """Make the refusal of a call too many at once."""
@@ -279,40 +291,3 @@ class FakeCleverTap(Fake):
         if not call.query.get("partner"):
             raise malformed_request()
         return json_answer({"status": "success"})
-
-    async def _send_external_trigger(self, call: Call) -> web.Response:
-        with self._gate.enter(call, Group.QUERIES):
-            await asyncio.sleep(self.settings.query_takes_s)
-            body = parse(call.content)
-            if not isinstance(body, dict) or not isinstance(body.get("to"), dict):
-                raise malformed_request()
-            external = body.get("ExternalTrigger", {})
-            wanted = str(body.get("campaign_id", ""))
-            running = self.dashboard.running_by_id(wanted)
-            if running is None or not isinstance(external, dict):
-                raise CleverTapError(
-                    200, "Invalid campaign id" if running is None else "Invalid ExternalTrigger", 400
-                )
-            self.dashboard.send(running, self._addressed(body["to"]), external=external)
-        return json_answer({"status": "success", "message": "Added to queue for processing"})
-
-    def _addressed(self, to: Mapping[str, Any]) -> list[Profile]:
-        """Find the people of `to`, each once, in the order given; unknown ones are passed over."""
-        finders = {
-            "identity": self.state.profile_by_identity,
-            "email": self.state.profile_by_email,
-            "objectid": self.state.profile_by_object_id,
-        }
-        found: dict[int, Profile] = {}
-        asked = 0
-        for kind, values in to.items():
-            find = finders.get(kind.lower())
-            if find is None or not isinstance(values, list):
-                raise malformed_request()
-            asked += len(values)
-            for profile in map(find, map(str, values)):
-                if profile is not None:
-                    found.setdefault(profile.number, profile)
-        if asked > _MAX_AUDIENCE:
-            raise malformed_request()
-        return list(found.values())

@@ -25,6 +25,7 @@ __all__ = [
     "SmsCampaign",
     "WebPushCampaign",
     "WebhookCampaign",
+    "WhatsAppCampaign",
 ]
 
 _NO_LIMITS: Final = CampaignLimits()
@@ -38,6 +39,7 @@ class Channel(StrEnum):
     PUSH = "push"
     EMAIL = "email"
     WEB_PUSH = "webpush"
+    WHATSAPP = "whatsapp"
 
 
 class ContentFormat(StrEnum):
@@ -116,6 +118,28 @@ class SmsCampaign:
     def channel(self) -> Channel:
         """Always `sms`."""
         return Channel.SMS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatsAppCampaign:
+    """A campaign that sends a WhatsApp message to the person's phone.
+
+    Attributes:
+        name: Unique in the account.
+        text: May hold Liquid; of a template, its name and what fills it.
+        when: Who qualifies; None for a campaign that is launched.
+        limits: How fast and how often it sends.
+    """
+
+    name: str
+    text: str
+    when: Trigger | None = None
+    limits: CampaignLimits = _NO_LIMITS
+
+    @property
+    def channel(self) -> Channel:
+        """Always `whatsapp`."""
+        return Channel.WHATSAPP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +224,7 @@ class EmailCampaign:
         return Channel.EMAIL
 
 
-Campaign = WebhookCampaign | SmsCampaign | PushCampaign | WebPushCampaign | EmailCampaign
+Campaign = WebhookCampaign | SmsCampaign | PushCampaign | WebPushCampaign | EmailCampaign | WhatsAppCampaign
 
 FIRST_CAMPAIGN_ID: Final = 1502369473
 """Where campaign ids (`targetId`) start; the number is from the vendor's sample payload."""

@@ -69,6 +69,7 @@ class Dashboard:
         settings = account.settings
         self._webhooks: dict[str, WebhookTemplate] = {}
         self._campaigns: dict[str, RunningCampaign] = {}
+        self._prepared = 0
         self._account = account
         self._fake = fake
         self.settings = settings
@@ -142,22 +143,43 @@ class Dashboard:
         """
         if campaign.name in self._campaigns:
             raise CampaignExists(f"there is a campaign {campaign.name!r} already")
-        template = None
-        if isinstance(campaign, WebhookCampaign):
-            template = self._webhook(campaign, campaign.webhook)
-        elif isinstance(campaign, PushCampaign) and campaign.post_action_webhook:
-            self._webhook(campaign, campaign.post_action_webhook)
         rule = campaign.when
         if isinstance(rule, InSegment):
             self.segments.check(rule.segment)
-        number = FIRST_CAMPAIGN_ID + len(self._campaigns)
-        running = RunningCampaign(number, campaign, self.settings.render_dollar_names, template)
+        running = self.prepare(campaign)
         self._campaigns[campaign.name] = running
         self._triggers.add(running)
         self._schedule(running)
         for profile in self._account.state.profiles:
             self._triggers.profile_stored(profile)
-        return number
+        return running.id
+
+    def prepare(self, campaign: Campaign) -> RunningCampaign:
+        """Compile a campaign, and give it its id, without publishing it: the API sends what is not in the dashboard.
+
+        Raises:
+            UnknownWebhook: It calls a webhook that was not saved.
+            InvalidTemplate: A text of it is not Liquid.
+        """
+        template = None
+        if isinstance(campaign, WebhookCampaign):
+            template = self._webhook(campaign, campaign.webhook)
+        elif isinstance(campaign, PushCampaign) and campaign.post_action_webhook:
+            self._webhook(campaign, campaign.post_action_webhook)
+        running = RunningCampaign(
+            FIRST_CAMPAIGN_ID + self._prepared,
+            campaign,
+            self.settings.render_dollar_names,
+            template,
+            published_at=self.surroundings.now(),
+        )
+        self._prepared += 1
+        return running
+
+    @property
+    def campaigns(self) -> Sequence[RunningCampaign]:
+        """Every published campaign, the oldest first."""
+        return tuple(self._campaigns.values())
 
     def resume_schedules(self) -> None:
         """Let every campaign run by its schedule again, from now on, after background work was cut off."""
@@ -305,7 +327,8 @@ class Dashboard:
     def qualify(self, qualification: Qualification) -> None:
         """Count people who qualified, and send as the limits allow."""
         campaign = qualification.running.campaign
-        if any(profile.current.is_deleted for profile in qualification.profiles):
+        is_anyone_gone = any(profile.current.is_deleted for profile in qualification.profiles)
+        if is_anyone_gone or qualification.running.is_stopped:
             return
         qualification.running.statistics.qualified += len(qualification.profiles)
         for profile in qualification.profiles:

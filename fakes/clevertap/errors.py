@@ -39,6 +39,7 @@ __all__ = [
     "UnknownWebhook",
     "WebhookRefused",
     "bad_date_range",
+    "incomplete_target",
     "incorrect_usage",
     "invalid_events",
     "invalid_group",
@@ -118,7 +119,7 @@ class CleverTapError(VendorError):
     """A whole call is refused.
 
     Attributes:
-        code: The number in the envelope; mostly, but not always, the HTTP status.
+        code: The number in the envelope; mostly, but not always, the HTTP status, and 0 where the envelope has none.
     """
 
     def __init__(self, status: int, message: str, code: int | None = None) -> None:
@@ -253,3 +254,8 @@ def invalid_group() -> CleverTapError:
 def refused(message: str) -> CleverTapError:
     """Refuse a send or a campaign as HTTP 200. Source for the envelope: clevertap-support-snippets; texts are guesses."""
     return CleverTapError(200, message, 400)
+
+
+def incomplete_target() -> CleverTapError:
+    """Refuse the result of a campaign that is not done; without a code. Source: CleverTap/clevertap-support-snippets."""
+    return CleverTapError(200, "This target hasn't been completed", 0)

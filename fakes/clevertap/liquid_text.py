@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from liquid import Environment, Mode, Node, Tag
+from liquid import Mode, Node, Tag
+from liquid.exceptions import LiquidError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
 
+from fakes.clevertap.liquid_bounds import BoundedEnvironment
 from fakes.clevertap.liquid_values import (
     DATE_IN_LIQUID,
     DATE_IN_NOTATION,
@@ -71,22 +73,25 @@ class LiquidText:
         """Render for one person.
 
         Raises:
-            MessageAborted: The text holds `{% abort %}` and it was reached.
+            MessageAborted: The text holds `{% abort %}` and it was reached, or cannot be rendered within bounds.
         """
         if self._template is None:
             return self._text
         profile = ProfileDrop(occasion)
         event = PropertiesDrop(occasion.event, occasion)
-        return self._template.render(
-            Profile=profile,
-            profile=profile,
-            Event=event,
-            event=event,
-            ExternalTrigger=PropertiesDrop(occasion.external, occasion),
-            ConstantEventProperty=occasion.constant,
-            now=local(occasion.at, occasion).strftime(DATE_IN_LIQUID),
-            ct_occasion=occasion,
-        )
+        try:
+            return self._template.render(
+                Profile=profile,
+                profile=profile,
+                Event=event,
+                event=event,
+                ExternalTrigger=PropertiesDrop(occasion.external, occasion),
+                ConstantEventProperty=occasion.constant,
+                now=local(occasion.at, occasion).strftime(DATE_IN_LIQUID),
+                ct_occasion=occasion,
+            )
+        except (LiquidError, ArithmeticError, RecursionError, ValueError) as error:
+            raise MessageAborted from error
 
 
 def has_liquid(text: str) -> bool:
@@ -225,8 +230,8 @@ class _AbortTag(Tag):
         return _AbortNode(token)
 
 
-def _make_environment() -> Environment:
-    environment = Environment(tolerance=Mode.LAX, strict_filters=False)
+def _make_environment() -> BoundedEnvironment:
+    environment = BoundedEnvironment(tolerance=Mode.LAX, strict_filters=False)
     environment.add_tag(_AbortTag)
     for name, function in (
         ("ct_json", _ct_json),
@@ -236,6 +241,7 @@ def _make_environment() -> Environment:
         ("date", _date),
     ):
         environment.add_filter(name, function)
+    environment.bound_filters()
     return environment
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from fakes.clevertap.campaigns import Channel, DropReason, EmailCampaign
 from fakes.clevertap.liquid_values import Occasion
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from fakes.kit import Fake
 
 __all__ = ["Dropped", "Messenger", "SystemEvents", "occasion_of"]
+
+_KINDS: Final[Mapping[Channel, Literal["sms", "push", "webpush", "whatsapp"]]] = {
+    Channel.SMS: "sms",
+    Channel.PUSH: "push",
+    Channel.WEB_PUSH: "webpush",
+    Channel.WHATSAPP: "whatsapp",
+}
 
 
 class SystemEvents(Protocol):
@@ -104,13 +111,13 @@ class Messenger:
         """Raise what CleverTap knows of a message that was taken."""
         properties = campaign_properties(running)
         self._events.raise_event(profile, "Notification Sent", properties)
-        if running.campaign.channel in (Channel.SMS, Channel.EMAIL):
+        if running.campaign.channel in (Channel.SMS, Channel.EMAIL, Channel.WHATSAPP):
             # The provider reports delivery; of a push only the app can tell, by showing it.
             self._events.raise_event(profile, "Notification Delivered", properties)
 
     def _recipient(self, channel: Channel, profile: Profile) -> str:
         match channel:
-            case Channel.SMS:
+            case Channel.SMS | Channel.WHATSAPP:
                 return profile.phone
             case Channel.PUSH:
                 return profile.push_token
@@ -125,15 +132,13 @@ class Messenger:
         surroundings, channel = self._fake.surroundings, running.campaign.channel
         text = running.text.render(occasion)
         title, view_url, tap_url = "", "", ""
-        if channel is Channel.SMS:
+        if channel in (Channel.SMS, Channel.WHATSAPP):
             text = self._tracking.shorten(message, text)
         else:
             title = running.title.render(occasion)
             view_url = self._tracking.view_url(message)
             tap_url = self._tracking.click_url(message, running.link.render(occasion))
-        kind: Literal["sms", "push", "webpush"] = (
-            "sms" if channel is Channel.SMS else "push" if channel is Channel.PUSH else "webpush"
-        )
+        kind = _KINDS[channel]
         taken = await surroundings.phone_network.deliver(
             PhoneMessage(
                 id=draw_uuid(surroundings.random),

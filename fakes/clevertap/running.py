@@ -13,6 +13,7 @@ from fakes.clevertap.liquid_text import LiquidText, has_liquid, json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from fakes.clevertap.profiles import Profile, StoredEvent
     from fakes.clevertap.webhooks import WebhookTemplate
@@ -31,6 +32,8 @@ class RunningCampaign:
         campaign: As it was published.
         template: The webhook it calls; None for other channels.
         statistics: What became of everybody who qualified.
+        published_at: Since when it is there.
+        is_stopped: Whether nobody qualifies for it any more.
         text: What it says, or the Custom Body.
         title: Of a push; the subject of an e-mail.
         link: Where a push leads.
@@ -44,6 +47,8 @@ class RunningCampaign:
     has_dollar_names: bool
     template: WebhookTemplate | None = None
     statistics: CampaignStatistics = field(default_factory=CampaignStatistics)
+    published_at: datetime | None = None
+    is_stopped: bool = False
     text: LiquidText = field(init=False)
     title: LiquidText = field(init=False)
     link: LiquidText = field(init=False)
@@ -54,7 +59,7 @@ class RunningCampaign:
     def __post_init__(self) -> None:
         try:
             self._compile()
-        except LiquidError as error:
+        except (LiquidError, RecursionError, ValueError) as error:
             raise InvalidTemplate(f"campaign {self.campaign.name!r}: {error}") from error
 
     def _compile(self) -> None:

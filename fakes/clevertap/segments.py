@@ -141,6 +141,11 @@ class Segments:
                 members.pop(number, None)
         return gone
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Every segment, then every list, in the order in which they were made."""
+        return (*self._segments, *self._lists)
+
     def check(self, name: str) -> None:
         """Make sure that there is a segment or list of that name.
 

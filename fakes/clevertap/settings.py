@@ -67,6 +67,10 @@ class CleverTapSettings:
         freshness_ahead: How far in the future, likewise.
         journey_freshness_back: How old an event may be and still move anybody in a journey.
         export_multiples_of_23: Pages of exports as once measured: multiples of 23, smaller sizes unlimited.
+        max_creates_per_s: Campaigns made by API in a second before the next is answered 429; None for no end.
+        list_dashboard_campaigns: Show the dashboard's campaigns in the list of those made by API, as the page says
+            and nobody has seen.
+        slow_message_report: Let the message report take as long as it was measured to, almost a second for a day.
         async_counts: Answer counts, top values and trends with `partial` and a `req_id` to poll.
         count_polls: How often a `req_id` is polled until the result is there.
         export_polls: How often each page of an export first answers "still in progress".
@@ -100,6 +104,9 @@ class CleverTapSettings:
     journey_freshness_back: timedelta = timedelta(minutes=60)
     export_multiples_of_23: bool = False
     export_polls: int = 0
+    max_creates_per_s: int | None = 3
+    list_dashboard_campaigns: bool = False
+    slow_message_report: bool = False
     async_counts: bool = False
     count_polls: int = 2
 

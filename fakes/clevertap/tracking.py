@@ -33,6 +33,7 @@ CHANNEL_NAMES: Final = {
     Channel.PUSH: "Mobile Push",
     Channel.EMAIL: "Email",
     Channel.WEB_PUSH: "Web Push",
+    Channel.WHATSAPP: "WhatsApp",
 }
 _PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _HREF: Final = re.compile(r"""(<a\s[^>]*?href=["'])(https?://[^"']+)""", re.IGNORECASE)

@@ -84,13 +84,13 @@ class MailHost(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneMessage:
-    """One SMS, push or web push notification on its way to one person.
+    """One SMS, WhatsApp message, push or web push notification on its way to one person.
 
     Attributes:
         id: The vendor's id for it.
         vendor: Who sends it.
         channel: How it travels.
-        recipient: Phone number for an SMS, device token for a push.
+        recipient: Phone number for an SMS and for WhatsApp, device token for a push.
         email: E-mail address on the vendor's profile; empty when there is none.
         title: Rendered; empty for an SMS.
         text: Rendered.
@@ -103,7 +103,7 @@ class PhoneMessage:
 
     id: str
     vendor: str
-    channel: Literal["sms", "push", "webpush"]
+    channel: Literal["sms", "push", "webpush", "whatsapp"]
     recipient: str
     email: str = ""
     title: str = ""

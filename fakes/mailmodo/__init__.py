@@ -13,25 +13,36 @@ from fakes.mailmodo.app import FakeMailmodo, SetupSteps
 from fakes.mailmodo.campaigns import Campaign
 from fakes.mailmodo.control import MailmodoControl
 from fakes.mailmodo.errors import MailmodoError, UnknownTemplate
+from fakes.mailmodo.integrations import SetupOutcome
+from fakes.mailmodo.journeys import CallWebhook, Entry, EntryKind, Journey, SendEmail, Wait
 from fakes.mailmodo.settings import MailmodoSettings
-from fakes.mailmodo.state import Contact, State
-from fakes.mailmodo.templates import Form, Link, Question, StoredTemplate, Template
+from fakes.mailmodo.state import Contact, SignUpForm, State
+from fakes.mailmodo.templates import Block, Form, Link, Question, StoredTemplate, Template
 from fakes.mailmodo.webhooks import ActivityName
 
 __all__ = [
     "ActivityName",
+    "Block",
+    "CallWebhook",
     "Campaign",
     "Contact",
+    "Entry",
+    "EntryKind",
     "FakeMailmodo",
     "Form",
+    "Journey",
     "Link",
     "MailmodoControl",
     "MailmodoError",
     "MailmodoSettings",
     "Question",
+    "SendEmail",
+    "SetupOutcome",
     "SetupSteps",
+    "SignUpForm",
     "State",
     "StoredTemplate",
     "Template",
     "UnknownTemplate",
+    "Wait",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fakes.kit import WebhookSender, draw_uuid
 from fakes.mailmodo.webhooks import (
@@ -10,16 +10,19 @@ from fakes.mailmodo.webhooks import (
     ActivityName,
     activity_request,
     campaign_properties,
+    json_request,
     retry_policy,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from fakes.kit import Fake
+    from fakes.kit import Fake, WebhookRequest
     from fakes.mailmodo.campaigns import CounterName
     from fakes.mailmodo.settings import MailmodoSettings
     from fakes.mailmodo.state import Send, State
+    from fakes.mailmodo.submissions import Submission
+    from fakes.mailmodo.webhooks import Part
 
 __all__ = ["Activities"]
 
@@ -39,10 +42,13 @@ class Activities:
 
     Attributes:
         url: Where webhooks go; None for nowhere.
+        listeners: Told of every activity once it is recorded.
     """
 
     def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings) -> None:
         self.url: str | None = None
+        self.listeners: list[Callable[[Activity], None]] = []
+        self._utc_offset_minutes = settings.utc_offset_minutes
         self._fake = fake
         self._state = state
         self._policy = retry_policy(settings)
@@ -54,7 +60,8 @@ class Activities:
         send: Send,
         *,
         counters: tuple[CounterName, ...],
-        answers: Mapping[str, Any] | None = None,
+        submission: Submission | None = None,
+        part: Part | None = None,
         **properties: object,
     ) -> Activity:
         """Record that something happened just now.
@@ -63,7 +70,8 @@ class Activities:
             name: What happened.
             send: To which mail.
             counters: Which counters of the campaign's report it raises.
-            answers: By question; for a submitted form.
+            submission: For a submitted form.
+            part: In which part of the mail.
             properties: What this activity has beyond the common properties.
         """
         activity = Activity(
@@ -72,7 +80,8 @@ class Activities:
             at=self._fake.surroundings.now(),
             send=send,
             properties={**campaign_properties(send), **properties},
-            answers=answers,
+            submission=submission,
+            part=part,
         )
         self._state.tally(send.campaign).count(activity.at, *counters)
         details = {
@@ -81,12 +90,43 @@ class Activities:
             "ref": send.ref,
             "clevertap_id": send.clevertap_id,
         }
-        if answers is not None:
-            details["answers"] = answers
+        if submission is not None:
+            details["answers"] = submission.by_question
         self._fake.tell(_FACTS[name], send.contact.email, at=activity.at, **details)
         if self.url is not None:
             self._fake.spawn(self._send(activity, self.url), name=f"webhook {name.value}")
+        for listener in self.listeners:
+            listener(activity)
         return activity
+
+    def record_submission(self, submission: Submission) -> None:
+        """Record that a form was answered, and export the answers where the form says so."""
+        form = submission.form
+        self.record(
+            ActivityName.SUBMITTED,
+            submission.send,
+            counters=("submission",),
+            submission=submission,
+            part="amp" if submission.type == "AMP" else "html",
+            form_id=form.id,
+            form_name=form.name,
+            submission_type=submission.type,
+        )
+        if form.export_url:
+            payload = submission.export(utc_offset_minutes=self._utc_offset_minutes)
+            request = json_request("formExport", form.export_url, payload)
+            self._fake.spawn(self._export(submission, request), name=f"form export {submission.response_id}")
+
+    async def _export(self, submission: Submission, request: WebhookRequest) -> None:
+        outcome = await self._sender.send(request, self._policy)
+        if not outcome.is_delivered:
+            self._fake.tell(
+                "form_export_failed",
+                submission.send.contact.email,
+                response_id=submission.response_id,
+                status=outcome.status,
+                attempts=outcome.attempts,
+            )
 
     async def _send(self, activity: Activity, url: str) -> None:
         outcome = await self._sender.send(activity_request(activity, url), self._policy)

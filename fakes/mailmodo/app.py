@@ -9,12 +9,17 @@ from aiohttp import web
 
 from fakes.kit import Fake, VendorError
 from fakes.mailmodo.activities import Activities
+from fakes.mailmodo.bulk import Bulk
 from fakes.mailmodo.contacts import Contacts
 from fakes.mailmodo.engagement import Engagement
 from fakes.mailmodo.errors import NOT_FOUND, MailmodoError, bad_key, failure, too_many_requests
+from fakes.mailmodo.integrations import Integrations
+from fakes.mailmodo.journey_runs import Journeys
+from fakes.mailmodo.journeys import EntryKind
 from fakes.mailmodo.reports import Reports
 from fakes.mailmodo.sending import Sending
 from fakes.mailmodo.settings import MailmodoSettings
+from fakes.mailmodo.sign_ups import SignUps
 from fakes.mailmodo.state import State
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from fakes.kit import Call, Surroundings
     from fakes.kit.server import Handler
     from fakes.mailmodo.campaigns import Campaign
+    from fakes.mailmodo.state import SignUpForm
 
 __all__ = ["FakeMailmodo", "SetupSteps"]
 
@@ -48,7 +54,9 @@ class FakeMailmodo(Fake):
 
     Attributes:
         settings: Credentials and open questions.
-        state: The account; templates and campaigns are made there, as the dashboard would.
+        state: The account; templates, campaigns and sign-up forms are made there, as the dashboard would.
+        journeys: Journeys are published there.
+        integrations: "Test and Save" for Segment and CleverTap.
     """
 
     vendor = "mailmodo"
@@ -62,21 +70,34 @@ class FakeMailmodo(Fake):
             random=surroundings.random,
         )
         self._activities = Activities(self, state=self.state, settings=settings)
+        parts: dict[str, Any] = {"state": self.state, "settings": settings}
+        self._sending = Sending(self, activities=self._activities, **parts)
+        self.journeys = Journeys(self, sending=self._sending, activities=self._activities, **parts)
+        self.integrations = Integrations(self)
         self._tokens = float(settings.requests_per_s or 0)
         self._tokens_at = surroundings.now()
         super().__init__(surroundings)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of every operation."""
-        sending = Sending(self, state=self.state, settings=self.settings, activities=self._activities)
-        contacts = Contacts(self, state=self.state, settings=self.settings)
-        reports = Reports(self, state=self.state, settings=self.settings)
+        sending, entered = self._sending, self.journeys.entered
+        contacts = Contacts(self, state=self.state, settings=self.settings, entered=entered)
+        reports = Reports(self, state=self.state, settings=self.settings, entered=entered)
+        bulk = Bulk(self, state=self.state, sending=sending)
         engagement = Engagement(self, state=self.state, activities=self._activities)
-        keyed = {**sending.handlers(), **contacts.handlers(), **reports.handlers()}
+        sign_ups = SignUps(self, state=self.state, settings=self.settings)
+        keyed = {
+            **sending.handlers(),
+            **bulk.handlers(),
+            **contacts.handlers(),
+            **reports.handlers(),
+            **self.journeys.handlers(),
+        }
         return {
             **{operation_id: self._with_key(handler) for operation_id, handler in keyed.items()},
             **sending.open_handlers(),
             **engagement.handlers(),
+            **sign_ups.handlers(),
         }
 
     def answer_unknown(self, call: Call, *, methods: tuple[str, ...]) -> web.Response:  # noqa: ARG002
@@ -110,6 +131,23 @@ class FakeMailmodo(Fake):
             body["clevertap_id"] = "${clevertap_id}"
         body["data"] = {name: f"${{{name}}}" for name in names if name != "email"}
         return SetupSteps(self.trigger_url(campaign), body)
+
+    def sign_up_url(self, form: SignUpForm) -> str:
+        """Give the URL that an embedded sign-up form posts to."""
+        return f"{self.surroundings.url_of(self.hosts[0])}/api/v1/at/f/{form.token}/{form.id}"
+
+    def change_property(self, email: str, *, name: str, value: str | float | bool) -> None:
+        """Change a contact's property in the dashboard, which may let the contact into a journey."""
+        contact, is_new = self.state.store_contact(email, {name: value})
+        self.tell(
+            "contact_stored",
+            contact.email,
+            list_name=None,
+            data={name: value},
+            is_new=is_new,
+            via="dashboard",
+        )
+        self.journeys.entered(EntryKind.PROPERTY, name, contact)
 
     def _with_key(self, handler: Handler) -> Handler:
         async def checked(call: Call) -> web.Response:

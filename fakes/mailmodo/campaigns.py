@@ -50,6 +50,9 @@ COUNTERS: tuple[CounterName, ...] = (
 )
 """The counters of a campaign's report, in the report's order. Source: OA-camp."""
 
+_JOURNEY = "Journey"
+"""What `campaign_trigger_source` says of a journey's mail. Source: SEG-src."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
@@ -82,14 +85,19 @@ class Campaign:
     created_at: datetime
 
     @property
+    def is_of_journey(self) -> bool:
+        """Whether a journey sends it, and nobody else."""
+        return self.trigger_app == _JOURNEY
+
+    @property
     def is_triggerable(self) -> bool:
-        """Whether mail can be triggered; not from a bulk campaign. Source: OA-send."""
-        return self.type == "TRIGGERED"
+        """Whether mail can be triggered; not from a bulk campaign (OA-send), nor from a journey's (a guess)."""
+        return self.type == "TRIGGERED" and not self.is_of_journey
 
     @property
     def status(self) -> Literal["Triggered", "Accepted"]:
         """What the list of campaigns says of an enabled one. Source: OA-camp sample data."""
-        return "Triggered" if self.is_triggerable else "Accepted"
+        return "Triggered" if self.type == "TRIGGERED" else "Accepted"
 
 
 class Tally:

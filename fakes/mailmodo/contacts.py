@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from fakes.mailmodo.errors import STATIC_SEGMENT, UNKNOWN_ADDRESS, MailmodoError, failure, reason, validation
+from fakes.mailmodo.journeys import EntryKind
 from fakes.mailmodo.reading import Body, is_email, read_body
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from fakes.kit import Call, Fake
     from fakes.kit.server import Handler
     from fakes.mailmodo.errors import Refuse
+    from fakes.mailmodo.journeys import Entered
     from fakes.mailmodo.settings import MailmodoSettings
     from fakes.mailmodo.state import Contact, ContactList, State
 
@@ -31,10 +33,11 @@ _LARGEST_BATCH: Final = 100
 class Contacts:
     """Handles what is done to contacts and lists."""
 
-    def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings) -> None:
+    def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings, entered: Entered) -> None:
         self._fake = fake
         self._state = state
         self._settings = settings
+        self._entered = entered
         self._is_batch_running = False
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -58,7 +61,8 @@ class Contacts:
         name = body.text("listName")
         body.optional_text("timezone")
         body.flat_object("data")
-        self._store(body, self._open_list(name), email=email, via="addToList")
+        contact = self._store(body, self._open_list(name), email=email, via="addToList")
+        self._entered(EntryKind.LIST, name, contact)  # a batch lets nobody in (OA-contact)
         return web.json_response(_STORED)
 
     async def add_batch(self, call: Call) -> web.Response:
@@ -206,7 +210,7 @@ class Contacts:
         self._store(body, contact_list, email=email, via="addToList/batch")
         return None
 
-    def _store(self, body: Body, contact_list: ContactList, *, email: str, via: str) -> None:
+    def _store(self, body: Body, contact_list: ContactList, *, email: str, via: str) -> Contact:
         data = body.optional_object("data")
         contact, is_new = self._state.store_contact(email, data)
         contact.timezone = str(body.fields.get("timezone") or contact.timezone)
@@ -214,6 +218,7 @@ class Contacts:
         self._fake.tell(
             "contact_stored", email, list_name=contact_list.name, data=data, is_new=is_new, via=via
         )
+        return contact
 
     async def _take_time(self) -> None:
         """Be at work for as long as is set; another batch meanwhile is refused. Source: OA-contact."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from fakes.kit import draw_uuid
 from fakes.mailmodo.errors import failure
 from fakes.mailmodo.mail import form_page, notice_page
 from fakes.mailmodo.reading import read_form
+from fakes.mailmodo.submissions import Submission, read_answers
 from fakes.mailmodo.webhooks import ActivityName
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from fakes.kit.server import Handler
     from fakes.mailmodo.activities import Activities
     from fakes.mailmodo.state import Send, State
-    from fakes.mailmodo.templates import Element, StoredForm
+    from fakes.mailmodo.submissions import Answers, SubmissionType
+    from fakes.mailmodo.templates import StoredForm
+    from fakes.mailmodo.webhooks import Part
 
 __all__ = ["APPLE_PRIVACY_AGENT", "Engagement"]
 
@@ -68,7 +71,8 @@ class Engagement:
             self._activities.record(
                 ActivityName.OPENED,
                 send,
-                counters=("opens", "ampOpens" if _is_amp(call) else "htmlOpens"),
+                part=_part(call),
+                counters=("opens", "ampOpens" if _part(call) == "amp" else "htmlOpens"),
                 apple_privacy_open=call.headers.get("User-Agent") == APPLE_PRIVACY_AGENT,
             )
         return web.Response(body=_GIF, content_type="image/gif", headers=_NO_STORE)
@@ -85,7 +89,8 @@ class Engagement:
         self._activities.record(
             ActivityName.CLICKED,
             send,
-            counters=("clicks", "ampClicks" if _is_amp(call) else "htmlClicks"),
+            part=_part(call),
+            counters=("clicks", "ampClicks" if _part(call) == "amp" else "htmlClicks"),
             link_id=link.id,
             link_url=url,
         )
@@ -114,12 +119,12 @@ class Engagement:
     async def submit_amp_form(self, call: Call) -> web.Response:
         """Take the answers to a form from inside the mail; the mail client shows the JSON it gets."""
         fields = read_form(call)
-        form = self._state.form(call.path["formId"])
         send = self._state.sends.get(_last(fields, "ref") or call.query.get("ref", ""))
-        if form is None or send is None or send.campaign.template.form is not form:
+        form = send.form if send is not None else None
+        if send is None or form is None or form.id != call.path["formId"]:
             raise failure("Form not found")
         headers = _cors(call, send.campaign.sender_email)
-        answers = _answers(form, fields)
+        answers = read_answers(form, fields)
         if isinstance(answers, str):
             body = {"success": False, "message": answers}
             return web.json_response(body, status=400, headers=headers)
@@ -139,7 +144,7 @@ class Engagement:
             return _gone()
         send, form = found
         fields = read_form(call)
-        answers = _answers(form, fields)
+        answers = read_answers(form, fields)
         if isinstance(answers, str):
             return _html(form_page(send, form, base_url=self._base_url(), problem=answers), status=400)
         self._submit(send, form, fields, answers=answers, submission_type="WEB")
@@ -147,7 +152,7 @@ class Engagement:
 
     def _find_form(self, call: Call) -> tuple[Send, StoredForm] | None:
         send = self._state.sends.get(call.path["ref"])
-        form = send.campaign.template.form if send else None
+        form = send.form if send else None
         return (send, form) if send and form and form.id == call.path["formId"] else None
 
     def _submit(
@@ -156,22 +161,22 @@ class Engagement:
         form: StoredForm,
         fields: list[tuple[str, str]],
         *,
-        answers: Mapping[str, Any],
-        submission_type: Literal["AMP", "WEB"],
+        answers: Answers,
+        submission_type: SubmissionType,
     ) -> str:
+        random = self._fake.surroundings.random
         response_id = _last(fields, "responseId")
-        if not _UUID.fullmatch(response_id):
-            response_id = draw_uuid(self._fake.surroundings.random)
-        self._activities.record(
-            ActivityName.SUBMITTED,
-            send,
-            counters=("submission",),
+        submission = Submission(
+            send=send,
+            form=form,
+            response_id=response_id if _UUID.fullmatch(response_id) else draw_uuid(random),
+            fuuid=f"{random.randrange(100_000):05}",
+            at=self._fake.surroundings.now(),
             answers=answers,
-            form_id=form.id,
-            form_name=form.name,
-            submission_type=submission_type,
+            type=submission_type,
         )
-        return response_id
+        self._activities.record_submission(submission)
+        return submission.response_id
 
     def _leave(self, call: Call, reason: str) -> web.Response:
         send = self._state.sends.get(call.path["ref"])
@@ -220,32 +225,12 @@ def _check_sender(claimed: str, sender: str) -> None:
         raise failure("Sender is not allowed to submit this form", status=403)
 
 
-def _answers(form: StoredForm, fields: list[tuple[str, str]]) -> dict[str, str | list[str]] | str:
-    """Read the answers by question, in the form's order; or say what is wrong with them."""
-    answers: dict[str, str | list[str]] = {}
-    for element in form.elements:
-        given = [value for name, value in fields if name == element.id and value.strip()]
-        if not given and element.question.is_required:
-            return f"Please answer: {element.name}"
-        if not given:
-            continue
-        if not _is_allowed(element, given):
-            return f"Please choose a valid answer: {element.name}"
-        answers[element.name] = given if element.question.kind == "choices" else given[-1]
-    return answers or "Please answer at least one question"
-
-
-def _is_allowed(element: Element, given: list[str]) -> bool:
-    options = element.question.options
-    return element.question.kind == "text" or all(answer in options for answer in given)
-
-
 def _last(fields: list[tuple[str, str]], name: str) -> str:
     return next((value for field, value in reversed(fields) if field == name), "")
 
 
-def _is_amp(call: Call) -> bool:
-    return call.query.get("part") == "amp"
+def _part(call: Call) -> Part:
+    return "amp" if call.query.get("part") == "amp" else "html"
 
 
 def _html(page: str, *, status: int = 200) -> web.Response:

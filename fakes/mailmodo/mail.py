@@ -59,10 +59,7 @@ class MailRoom:
             sent_at: When it is handed over.
             cause: Id of the journal entry that made the campaign send it.
         """
-        template = send.campaign.template
-        layout = self._layouts.get(template.id)
-        if layout is None:
-            layout = self._layouts[template.id] = _lay_out(template)
+        layout = self._layout(send)
         value_of = _value_of(send, base_url)
         return MailMessage(
             id=send.ref,
@@ -76,6 +73,15 @@ class MailRoom:
             sent_at=sent_at,
             cause=cause,
         )
+
+    def _layout(self, send: Send) -> _Layout:
+        template = send.campaign.template
+        if send.form is not template.form:
+            return _lay_out(template, send.form)  # a form that came with the trigger, for this mail alone
+        layout = self._layouts.get(template.id)
+        if layout is None:
+            layout = self._layouts[template.id] = _lay_out(template, template.form)
+        return layout
 
 
 def form_page(send: Send, form: StoredForm, *, base_url: str, problem: str = "") -> str:
@@ -99,6 +105,7 @@ def _value_of(send: Send, base_url: str) -> Callable[[str], str]:
         ":ref": send.ref,
         ":response": send.response_id,
         ":to": escape(send.contact.email),
+        ":blocks": send.blocks,
         ":greeting": escape(f"Hello {values('first_name')}".rstrip()),
     }
 
@@ -129,13 +136,12 @@ def _headers(send: Send, base_url: str) -> Mapping[str, str]:
     return headers
 
 
-def _lay_out(template: StoredTemplate) -> _Layout:
-    amp = Text.of(_amp_source(template)) if template.template.email_type == "AMP" else None
-    return _Layout(Text.of(_html_source(template)), amp)
+def _lay_out(template: StoredTemplate, form: StoredForm | None) -> _Layout:
+    amp = Text.of(_amp_source(template, form)) if template.template.email_type == "AMP" else None
+    return _Layout(Text.of(_html_source(template, form)), amp)
 
 
-def _html_source(template: StoredTemplate) -> str:
-    form = template.form
+def _html_source(template: StoredTemplate, form: StoredForm | None) -> str:
     answer = (
         f'<p><a class="form" href="${{:base}}/f/${{:ref}}/{form.id}">Answer in your browser</a></p>\n'
         if form
@@ -148,8 +154,7 @@ def _html_source(template: StoredTemplate) -> str:
     )
 
 
-def _amp_source(template: StoredTemplate) -> str:
-    form = template.form
+def _amp_source(template: StoredTemplate, form: StoredForm | None) -> str:
     scripts = _AMP_FORM_SCRIPTS if form else ""
     answer = f"{_amp_form(form)}" if form else ""
     return (
@@ -166,7 +171,8 @@ def _content(template: StoredTemplate, *, part: str) -> str:
         f'<p><a class="link" href="${{:base}}/l/${{:ref}}/{link.id}?part={part}">{escape(link.name)}</a></p>\n'
         for link in template.links.values()
     )
-    return f"<p>${{:greeting}},</p>\n{template.template.body}\n{links}"
+    blocks = "${:blocks}" if template.blocks else ""
+    return f"<p>${{:greeting}},</p>\n{template.template.body}\n{blocks}{links}"
 
 
 def _amp_form(form: StoredForm) -> str:
@@ -186,12 +192,12 @@ def _fields(form: StoredForm) -> str:
         "recipientEmail": "${:to}",
         "formId": form.id,
         "next-step-id": "success",
-        "total-steps": "1",
+        "total-steps": str(form.total_steps),
     }
     return (
         "".join(f'<input type="hidden" name="{name}" value="{value}">\n' for name, value in hidden.items())
         + "".join(_field(element) for element in form.elements)
-        + '<input type="submit" value="Submit">\n'
+        + f'<input type="submit" value="{escape(form.button)}">\n'
     )
 
 
@@ -199,8 +205,10 @@ def _field(element: Element) -> str:
     question = element.question
     title = escape(element.name)
     required = " required" if question.is_required else ""
-    if question.kind == "text":
-        return f'<p><label>{title} <input type="text" name="{element.id}"{required}></label></p>\n'
+    if question.kind in ("text", "date"):
+        hint = f' placeholder="{escape(question.hint)}"' if question.hint else ""
+        entry = f'<input type="{question.kind}" name="{element.id}"{hint}{required}>'
+        return f"<p><label>{title} {entry}</label></p>\n"
     # A browser demands every box of a required group of checkboxes; the server asks for one.
     kind, required = ("checkbox", "") if question.kind == "choices" else ("radio", required)
     inputs = "".join(
@@ -208,4 +216,5 @@ def _field(element: Element) -> str:
         f"{escape(option)}</label>\n"
         for option in question.options
     )
-    return f"<fieldset><legend>{title}</legend>\n{inputs}</fieldset>\n"
+    other = f'<label>Other <input type="text" name="{element.id}"></label>\n' if question.is_open else ""
+    return f"<fieldset><legend>{title}</legend>\n{inputs}{other}</fieldset>\n"

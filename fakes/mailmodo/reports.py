@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from fakes.mailmodo.errors import failure, reason, validation
+from fakes.mailmodo.journeys import EntryKind
 from fakes.mailmodo.reading import Body, read_body
 from fakes.mailmodo.webhooks import iso_ms
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fakes.kit import Call, Fake
     from fakes.kit.server import Handler
     from fakes.mailmodo.campaigns import Campaign
+    from fakes.mailmodo.journeys import Entered
     from fakes.mailmodo.settings import MailmodoSettings
     from fakes.mailmodo.state import State
     from fakes.mailmodo.templates import StoredTemplate
@@ -29,10 +31,11 @@ _LATEST_TS = 253_402_300_799
 class Reports:
     """Handles custom events, campaigns, reports and templates."""
 
-    def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings) -> None:
+    def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings, entered: Entered) -> None:
         self._fake = fake
         self._state = state
         self._settings = settings
+        self._entered = entered
 
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handlers; all want the key."""
@@ -49,7 +52,7 @@ class Reports:
         email, name = body.email(), body.text("event_name")
         properties = body.flat_object("event_properties")
         ts = self._ts(body)
-        _, is_new = self._state.store_contact(email, {})
+        contact, is_new = self._state.store_contact(email, {})
         if is_new:
             self._fake.tell("contact_stored", email, list_name=None, data={}, is_new=True, via="addEvent")
         event = self._state.add_event(email, name, ts=ts, properties=properties)
@@ -57,6 +60,7 @@ class Reports:
         self._fake.tell(
             "custom_event_stored", email, at=at, name=name, ts=ts, properties=properties, ref=event.ref
         )
+        self._entered(EntryKind.EVENT, name, contact, event_properties=properties)
         return web.json_response({"success": True, "ref": event.ref})
 
     async def get_campaigns(self, call: Call) -> web.Response:
@@ -131,7 +135,9 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
         "subjects": [_source(campaign)],
         "createdAt": created_ms,
     }
-    if campaign.type == "TRIGGERED":
+    if campaign.is_of_journey:
+        answer["creationSource"] = "JOURNEY_CAMPAIGN"
+    elif campaign.type == "TRIGGERED":
         answer["triggerAppName"] = campaign.trigger_app
     return answer
 

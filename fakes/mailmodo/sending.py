@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from fakes.kit import current_cause, draw_uuid
+from fakes.mailmodo.dynamic import read_blocks, read_form_variant
 from fakes.mailmodo.errors import NO_CAMPAIGN, STATIC_SEGMENT, failure, trigger_failure, validation
 from fakes.mailmodo.mail import MailRoom
 from fakes.mailmodo.personalisation import Text, Values
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from fakes.mailmodo.campaigns import Campaign
     from fakes.mailmodo.errors import MailmodoError
     from fakes.mailmodo.settings import MailmodoSettings
-    from fakes.mailmodo.state import State
+    from fakes.mailmodo.state import Contact, State
 
-__all__ = ["Sending"]
+__all__ = ["Sending", "details_of", "scheduled"]
 
 _NO_LINE_BREAKS = str.maketrans({"\r": " ", "\n": " ", "\0": " "})
 
@@ -53,38 +54,80 @@ class Sending:
 
     async def trigger_by_path(self, call: Call) -> web.Response:
         """Send one mail of the campaign named in the path."""
-        return self._trigger(self._campaign(call.path["campaignId"]), read_body(call, trigger_failure))
+        return self._trigger(self.campaign(call.path["campaignId"]), read_body(call, trigger_failure))
 
     async def trigger_by_body(self, call: Call) -> web.Response:
         """Send one mail of the campaign named in the body. Source: SUP-trig."""
         body = read_body(call, trigger_failure)
-        return self._trigger(self._campaign(body.fields.get("campaignId")), body)
+        return self._trigger(self.campaign(body.fields.get("campaignId")), body)
 
     async def trigger_by_token(self, call: Call) -> web.Response:
         """Send one mail of the campaign whose own URL is called; the token stands for the key."""
-        campaign = self._campaign(call.path["campaignId"])
+        campaign = self.campaign(call.path["campaignId"])
         if campaign.token != call.path["token"]:
             raise failure(NO_CAMPAIGN)
         body = read_body(call, trigger_failure)
         if body.fields.get("is_test") is True:
             # CleverTap saves a webhook only when its test call, which names nobody, is answered 200.
-            ref = draw_uuid(self._fake.surroundings.random)
-            return web.json_response({"success": True, "message": "Email scheduled successfully", "ref": ref})
+            return web.json_response(scheduled(draw_uuid(self._fake.surroundings.random)))
         return self._trigger(campaign, body)
 
-    def _campaign(self, campaign_id: object) -> Campaign:
+    def campaign(self, campaign_id: object) -> Campaign:
+        """Find a campaign that can be triggered.
+
+        Raises:
+            MailmodoError: There is none of that id.
+        """
         campaign = self._state.campaigns.get(campaign_id) if isinstance(campaign_id, str) else None
         if campaign is None or not campaign.is_triggerable:
             raise failure(NO_CAMPAIGN)
         return campaign
 
+    def write(self, campaign: Campaign, contact: Contact, values: Values, **changes: Any) -> Send:
+        """Make the mail of a campaign for a contact, and count it as scheduled; `hand_over` sends it.
+
+        Args:
+            campaign: What is sent.
+            contact: To whom.
+            values: What fills the variables.
+            changes: What differs from the campaign: `subject` unrendered, the others as in `Send`.
+        """
+        random = self._fake.surroundings.random
+        own: dict[str, Any] = {
+            "ref": draw_uuid(random),
+            "response_id": draw_uuid(random),
+            "from_name": campaign.sender_name,
+            "reply_to": campaign.reply_to,
+            "clevertap_id": None,
+            "form": campaign.template.form,
+        }
+        subject = changes.pop("subject", "")
+        text = Text.of(subject) if subject else campaign.subject
+        send = Send(
+            campaign=campaign,
+            contact=contact,
+            values=values,
+            subject=text.fill(values).translate(_NO_LINE_BREAKS),
+            **{**own, **changes},
+        )
+        self._state.add_send(send)
+        self._state.tally(campaign).count(self._fake.surroundings.now(), "scheduled")
+        return send
+
     def _trigger(self, campaign: Campaign, body: Body) -> web.Response:
         email = Body(body.fields, self._refuse_address).email()
         data = body.optional_object("data")
         campaign_data = body.optional_object("campaign_data")
-        subject = body.optional_text("subject")
-        from_name = body.optional_text("fromName") or campaign.sender_name
-        reply_to = body.optional_text("replyTo") or campaign.reply_to
+        changes: dict[str, Any] = {
+            "subject": body.optional_text("subject"),
+            "from_name": body.optional_text("fromName") or campaign.sender_name,
+            "reply_to": body.optional_text("replyTo") or campaign.reply_to,
+            "clevertap_id": _clevertap_id(body.fields, data),
+            "form": read_form_variant(body, campaign.template),
+        }
+        known = self._state.contact(email)
+        filled = Values(campaign_data, data, known.data if known else {"email": email})
+        changes["blocks"] = read_blocks(body, campaign.template, values=filled)
         list_name = body.optional_text("addToList")
         contact_list = self._state.list_for_trigger(list_name) if list_name else None
         if contact_list is not None and contact_list.is_segment:
@@ -93,44 +136,37 @@ class Sending:
         contact, is_new = self._state.store_contact(email, data)
         if contact_list is not None:
             self._state.add_to_list(contact, contact_list)
-        values = Values(campaign_data, data, contact.data)
-        random = self._fake.surroundings.random
-        send = Send(
-            ref=draw_uuid(random),
-            response_id=draw_uuid(random),
-            campaign=campaign,
-            contact=contact,
-            values=values,
-            subject=(Text.of(subject) if subject else campaign.subject)
-            .fill(values)
-            .translate(_NO_LINE_BREAKS),
-            from_name=from_name,
-            reply_to=reply_to,
-            clevertap_id=_clevertap_id(body.fields, data),
-        )
-        self._state.add_send(send)
-        self._state.tally(campaign).count(self._fake.surroundings.now(), "scheduled")
+        send = self.write(campaign, contact, Values(campaign_data, data, contact.data), **changes)
         if is_new or data or contact_list is not None:
             name = contact_list.name if contact_list is not None else None
             self._fake.tell(
                 "contact_stored", email, list_name=name, data=data, is_new=is_new, via="triggerCampaign"
             )
-        self._fake.tell("campaign_triggered", email, **_details(send), data=data)
-        self._fake.spawn(self._send(send), name=f"send {send.ref}")
-        answer = {"success": True, "message": "Email scheduled successfully", "ref": send.ref}
+        self._fake.tell("campaign_triggered", email, **details_of(send), data=data)
+        self._fake.spawn(self.hand_over(send), name=f"send {send.ref}")
+        answer = scheduled(send.ref)
         if contact_list is not None:
             answer["listId"] = contact_list.id
         return web.json_response(answer)
 
-    async def _send(self, send: Send) -> None:
+    async def hand_over(self, send: Send) -> None:
+        """Send a mail after the settings' delay."""
+        await self.wait()
+        await self.deliver(send)
+
+    async def wait(self) -> None:
+        """Let the settings' delay pass."""
         if self._settings.send_delay_s > 0:
             await asyncio.sleep(self._settings.send_delay_s)
+
+    async def deliver(self, send: Send) -> None:
+        """Send a mail, unless its contact gets none, and record what the recipient's server says."""
         surroundings = self._fake.surroundings
         contact = send.contact
         suppression = contact.suppression(send.campaign.template.template.type)
         if suppression:
             self._state.tally(send.campaign).count(surroundings.now(), "blocked")
-            self._fake.tell("email_suppressed", contact.email, **_details(send), reason=suppression)
+            self._fake.tell("email_suppressed", contact.email, **details_of(send), reason=suppression)
             return
         mail = self._mail_room.write(
             send,
@@ -162,13 +198,19 @@ class Sending:
         )
 
 
+def scheduled(ref: str) -> dict[str, Any]:
+    """Give the answer to every trigger. Source: OA-send."""
+    return {"success": True, "message": "Email scheduled successfully", "ref": ref}
+
+
+def details_of(send: Send) -> dict[str, Any]:
+    """Give what facts say of a mail."""
+    return {**campaign_properties(send), "ref": send.ref, "clevertap_id": send.clevertap_id}
+
+
 def _clevertap_id(fields: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Find the id that leads activities back to a CleverTap profile; where it stands is not published."""
     for value in (fields.get("clevertap_id"), data.get("clevertap_id")):
         if (isinstance(value, (str, int)) and not isinstance(value, bool)) and str(value):
             return str(value)
     return None
-
-
-def _details(send: Send) -> dict[str, Any]:
-    return {**campaign_properties(send), "ref": send.ref, "clevertap_id": send.clevertap_id}

@@ -23,8 +23,10 @@ class MailmodoSettings:
         requests_per_s: How many calls with the key are taken per second; None for no limit.
         batch_takes_s: Seconds that a batch call is at work; another one meanwhile is refused.
         send_delay_s: Seconds from the answer to a trigger until the mail goes out; 0 is the next loop turn.
-        webhook_timeout_s: Seconds that one try of an activity webhook may take.
-        webhook_tries: Tries before an activity webhook is given up.
+        repeated_signup_status: Status for a sign-up of an address that is known; two are reported.
+        utc_offset_minutes: The account's time zone, for the local times in webhooks.
+        webhook_timeout_s: Seconds that one try of a webhook may take.
+        webhook_tries: Tries before a webhook is given up.
         webhook_first_wait_s: Seconds from the first failed try to the second; doubles from then on.
     """
 
@@ -38,6 +40,8 @@ class MailmodoSettings:
     requests_per_s: int | None = None
     batch_takes_s: float = 0.0
     send_delay_s: float = 0.0
+    repeated_signup_status: Literal[200, 409] = 200
+    utc_offset_minutes: int = 330
     webhook_timeout_s: float = 10.0
     webhook_tries: int = 5
     webhook_first_wait_s: float = 10.0

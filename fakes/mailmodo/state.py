@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
-__all__ = ["Contact", "ContactList", "CustomEvent", "Send", "State"]
+__all__ = ["Contact", "ContactList", "CustomEvent", "Send", "SignUpForm", "State"]
 
 _TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
 
@@ -54,6 +54,11 @@ class Contact:
     last_open: datetime | None = None
     last_click: datetime | None = None
 
+    @property
+    def user_id(self) -> str:
+        """The contact's id in journeys' webhooks, a version 4 UUID. Source: SUP-hook; that it is fixed is inferred."""
+        return str(UUID(bytes=UUID(self.id).bytes, version=4))
+
     def suppression(self, email_type: str) -> str:
         """Say why this contact gets no mail of that type; empty when it does."""
         if self.blocked_reason:
@@ -86,6 +91,25 @@ class CustomEvent:
     properties: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUpForm:
+    """A form on the customer's web site.
+
+    Attributes:
+        id: UUID, version 5.
+        token: The only secret of its URL.
+        name: Shown in the dashboard.
+        list_name: The list that contacts come onto.
+        origins: Web sites that may post to it, `https://brand.example`; none for all.
+    """
+
+    id: str
+    token: str
+    name: str
+    list_name: str
+    origins: tuple[str, ...]
+
+
 @dataclass(slots=True, kw_only=True)
 class Send:
     """One mail that a trigger asked for.
@@ -100,6 +124,8 @@ class Send:
         from_name: Shown as the sender.
         reply_to: Where answers go; empty for the sender.
         clevertap_id: As the trigger gave it.
+        form: The template's form, or the one that came with the trigger.
+        blocks: Its repeatable blocks, as HTML.
         is_complained: Whether it was reported as spam.
     """
 
@@ -112,6 +138,8 @@ class Send:
     from_name: str
     reply_to: str
     clevertap_id: str | None
+    form: StoredForm | None
+    blocks: str = ""
     is_complained: bool = False
 
 
@@ -130,16 +158,14 @@ class State:
         self.templates: dict[str, StoredTemplate] = {}
         self.campaigns: dict[str, Campaign] = {}
         self.sends: dict[str, Send] = {}
+        self.sign_up_forms: dict[str, SignUpForm] = {}
         self.custom_events: list[CustomEvent] = []
         self._tallies: dict[str, Tally] = {}
-        self._forms: dict[str, StoredForm] = {}
 
     def add_template(self, template: Template) -> StoredTemplate:
         """Create a template; a later one of the same name takes over the name."""
         stored = store_template(template, created_at=self._now(), random=self._random)
         self.templates[stored.id] = stored
-        if stored.form is not None:
-            self._forms[stored.form.id] = stored.form
         return stored
 
     def template(self, name: str) -> StoredTemplate:
@@ -172,7 +198,8 @@ class State:
             name: Shown in the dashboard and sent with every activity.
             template: A stored template, or the name of one.
             subject: With `${name}` variables.
-            trigger_app: `CleverTap`, `Rest API`, `Customer.io`, … as the dashboard spells it.
+            trigger_app: `CleverTap`, `Rest API`, `Customer.io`, … as the dashboard spells it; `Journey` for the
+                e-mail card of a journey, which nobody else can trigger.
             sender_email: From address; the account's when empty.
             sender_name: From name; the account's when empty.
             reply_to: Reply-to address; the account's when empty.
@@ -184,7 +211,7 @@ class State:
         stored = self.template(template) if isinstance(template, str) else template
         campaign = Campaign(
             id=str(uuid5(self._account, f"campaign {len(self.campaigns) + 1} {name}")),
-            token="".join(self._random.choices(_TOKEN, k=10)),
+            token=self._draw_token(),
             name=name,
             template=stored,
             subject=Text.of(subject),
@@ -199,6 +226,18 @@ class State:
         self._tallies[campaign.id] = Tally()
         return campaign
 
+    def add_sign_up_form(self, name: str, *, list_name: str, origins: Iterable[str] = ()) -> SignUpForm:
+        """Create a sign-up form."""
+        form = SignUpForm(
+            id=str(uuid5(self._account, f"form {len(self.sign_up_forms) + 1} {name}")),
+            token=self._draw_token(),
+            name=name,
+            list_name=list_name,
+            origins=tuple(origins),
+        )
+        self.sign_up_forms[form.id] = form
+        return form
+
     def campaign_by_name(self, name: str) -> Campaign | None:
         """Find a campaign by name; the latest of several."""
         return next((c for c in reversed(self.campaigns.values()) if c.name == name), None)
@@ -206,10 +245,6 @@ class State:
     def tally(self, campaign: Campaign) -> Tally:
         """Give the counters of a campaign."""
         return self._tallies[campaign.id]
-
-    def form(self, form_id: str) -> StoredForm | None:
-        """Find a form by id."""
-        return self._forms.get(form_id)
 
     def contact(self, email: str) -> Contact | None:
         """Find a contact by address; an archived one is not found."""
@@ -280,6 +315,9 @@ class State:
             contact.last_open = self._now()
         else:
             contact.last_click = self._now()
+
+    def _draw_token(self) -> str:
+        return "".join(self._random.choices(_TOKEN, k=10))
 
     def _add_list(self, name: str, *, is_segment: bool) -> ContactList:
         now = self._now().astimezone(UTC)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from random import Random
 
 __all__ = [
+    "Block",
     "Element",
     "EmailFormat",
     "EmailType",
@@ -21,6 +22,7 @@ __all__ = [
     "Link",
     "Question",
     "QuestionKind",
+    "StoredBlock",
     "StoredForm",
     "StoredLink",
     "StoredTemplate",
@@ -30,7 +32,7 @@ __all__ = [
 
 EmailFormat = Literal["AMP", "HTML"]
 EmailType = Literal["Promotional", "Transactional"]
-QuestionKind = Literal["scale", "text", "choice", "choices", "rating"]
+QuestionKind = Literal["scale", "text", "choice", "choices", "rating", "date"]
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -41,11 +43,13 @@ class Question:
 
     Attributes:
         kind: `scale` is a row of numbers, `text` one line, `choice` one of several, `choices` any of
-            several, `rating` stars.
+            several, `rating` stars, `date` a day as `YYYY-MM-DD`.
         low: Least number of a scale.
         high: Greatest number of a scale, or the number of stars.
         choices: What can be chosen.
         is_required: Whether a form without an answer to it is refused.
+        is_open: Whether something else than the choices may be answered.
+        hint: What stands in the empty field of a `text`.
     """
 
     kind: QuestionKind = "text"
@@ -53,6 +57,8 @@ class Question:
     high: int = 10
     choices: tuple[str, ...] = ()
     is_required: bool = False
+    is_open: bool = False
+    hint: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -66,10 +72,23 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of one step: its questions by name, in order."""
+    """A form of one step: its questions by name, in order.
+
+    Attributes:
+        export_url: Where every submission is posted, the editor's "webhook integration"; empty for nowhere.
+    """
 
     name: str
     questions: Mapping[str, Question]
+    export_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a mail that a trigger repeats with data of its own; its body has `${name}` variables."""
+
+    name: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,7 @@ class Template:
         email_type: `AMP` mails have an AMP part beside the HTML part.
         form: Its form; in the HTML part a link to the form's page stands for it.
         links: Links below the body, tracked.
+        blocks: Repeatable blocks below the body; a trigger that gives one no data leaves it out.
         body: An HTML fragment with `${name}` variables; what fills them is escaped.
         type: What kind of mail it is, for people who unsubscribe from one kind only.
     """
@@ -97,6 +117,7 @@ class Template:
     email_type: EmailFormat = "HTML"
     form: Form | None = None
     links: tuple[Link, ...] = ()
+    blocks: tuple[Block, ...] = ()
     body: str = "<p>We have news for you.</p>"
     type: EmailType = "Promotional"
 
@@ -112,12 +133,29 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class StoredForm:
-    """A form with its ids: `form`, `step` and `element`, each with a short base 36 tail. Source: OA-form."""
+    """A form with its ids: `form`, `step` and `element`, each with a short base 36 tail. Source: OA-form.
+
+    Attributes:
+        total_steps: How many steps it has; they are shown at once.
+        button: What the button says.
+    """
 
     id: str
     step_id: str
     name: str
     elements: tuple[Element, ...]
+    export_url: str = ""
+    total_steps: int = 1
+    button: str = "Submit"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """A repeatable block with its id."""
+
+    id: str
+    name: str
+    body: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +177,7 @@ class StoredTemplate:
         body: The body, split at its variables.
         form: The form with its ids.
         links: The links with their ids, by id.
+        blocks: The repeatable blocks with their ids, by id.
         created_at: When it was added.
     """
 
@@ -147,6 +186,7 @@ class StoredTemplate:
     body: Text
     form: StoredForm | None
     links: Mapping[str, StoredLink] = field(default_factory=dict)
+    blocks: Mapping[str, StoredBlock] = field(default_factory=dict)
     created_at: datetime
 
     @property
@@ -168,12 +208,14 @@ class StoredTemplate:
 def store_template(template: Template, *, created_at: datetime, random: Random) -> StoredTemplate:
     """Give a template, its form and its links their ids."""
     links = [StoredLink(_draw_id("link", random), link.name, Text.of(link.url)) for link in template.links]
+    blocks = [StoredBlock(_draw_id("block", random), one.name, Text.of(one.body)) for one in template.blocks]
     return StoredTemplate(
         id=draw_uuid(random),
         template=template,
         body=Text.of(template.body),
         form=_store_form(template.form, random) if template.form else None,
         links={link.id: link for link in links},
+        blocks={block.id: block for block in blocks},
         created_at=created_at,
     )
 
@@ -181,7 +223,7 @@ def store_template(template: Template, *, created_at: datetime, random: Random) 
 def _store_form(form: Form, random: Random) -> StoredForm:
     form_id, step_id = _draw_id("form", random), _draw_id("step", random)
     elements = tuple(Element(_draw_id("element", random), name, q) for name, q in form.questions.items())
-    return StoredForm(form_id, step_id, form.name, elements)
+    return StoredForm(form_id, step_id, form.name, elements, export_url=form.export_url)
 
 
 def _draw_id(prefix: str, random: Random) -> str:

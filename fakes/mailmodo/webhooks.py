@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
 from fakes.kit import RetryPolicy, WebhookRequest
 
@@ -20,8 +20,22 @@ if TYPE_CHECKING:
     from fakes.kit import Failure
     from fakes.mailmodo.settings import MailmodoSettings
     from fakes.mailmodo.state import Send
+    from fakes.mailmodo.submissions import Submission
 
-__all__ = ["Activity", "ActivityName", "activity_request", "campaign_properties", "iso_ms", "retry_policy"]
+__all__ = [
+    "Activity",
+    "ActivityName",
+    "Part",
+    "activity_request",
+    "campaign_properties",
+    "iso_ms",
+    "json_request",
+    "retry_policy",
+]
+
+
+Part = Literal["amp", "html"]
+"""Which part of a mail was shown."""
 
 
 class ActivityName(StrEnum):
@@ -60,7 +74,8 @@ class Activity:
         at: When.
         send: To which mail.
         properties: In the documented snake case.
-        answers: By question; only for a submitted form.
+        submission: Only for a submitted form.
+        part: Which part of the mail it happened in; None where that says nothing.
     """
 
     id: str
@@ -68,7 +83,8 @@ class Activity:
     at: datetime
     send: Send
     properties: Mapping[str, Any]
-    answers: Mapping[str, Any] | None = None
+    submission: Submission | None = None
+    part: Part | None = None
 
     def payload(self) -> ActivityPayload:
         """Give the webhook's body."""
@@ -82,8 +98,8 @@ class Activity:
             clevertap_id=self.send.clevertap_id,
             properties=self.properties,
         )
-        if self.answers is not None:
-            payload["answers"] = self.answers
+        if self.submission is not None:
+            payload["answers"] = self.submission.by_question
         return payload
 
 
@@ -105,11 +121,16 @@ def campaign_properties(send: Send) -> dict[str, Any]:
 
 
 def activity_request(activity: Activity, url: str) -> WebhookRequest:
-    """Put an activity into a request; no header signs it, as none of Mailmodo's webhooks is signed."""
+    """Put an activity into a request."""
+    return json_request("activity", url, activity.payload())
+
+
+def json_request(webhook: str, url: str, payload: Mapping[str, Any]) -> WebhookRequest:
+    """Put a payload into a request; no header signs it, as none of Mailmodo's webhooks is signed."""
     return WebhookRequest(
-        webhook="activity",
+        webhook=webhook,
         url=url,
-        body=json.dumps(activity.payload()).encode(),
+        body=json.dumps(payload).encode(),
         headers=lambda: {"Content-Type": "application/json"},
     )
 

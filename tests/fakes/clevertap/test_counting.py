@@ -300,6 +300,7 @@ async def test_days_of_counts_begin_in_the_accounts_time_zone() -> None:
         assert answer["g"] == {"20260301": 0, "20260302": 1, "20260303": 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 async def test_figures_are_asked_for_with_anything(seed: int) -> None:
     random = Random(seed)

@@ -272,6 +272,7 @@ async def test_what_is_to_be_done_later_ends_with_the_fake() -> None:
         assert await names(ct) == [ASHA]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 async def test_upkeep_is_asked_for_with_anything(seed: int) -> None:
     random = Random(seed)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from contracts import load_contract
+from fakes.mailmodo import Entry, EntryKind
 from tests.fakes.mailmodo.account import open_account
 
 CONTRACT = load_contract("mailmodo")
@@ -40,14 +41,21 @@ BODIES = {
 
 
 def test_every_operation_with_a_json_body_is_tried() -> None:
-    assert len(WITH_JSON) == 12
+    assert len(WITH_JSON) == 16
 
 
 @pytest.mark.parametrize("operation_id", WITH_JSON)
 async def test_bad_bodies_get_the_vendors_own_answers(operation_id: str) -> None:
     operation = CONTRACT.operation(operation_id)
     async with open_account() as mailmodo:
-        path = operation.path.format(campaignId=mailmodo.survey.id, token=mailmodo.survey.token)
+        form = mailmodo.fake.state.add_sign_up_form("Newsletter", list_name="News")
+        journey = mailmodo.fake.journeys.add("Welcome", entry=Entry(EntryKind.API), cards=())
+        path = operation.path.format(
+            campaignId=mailmodo.survey.id,
+            token=form.token if operation_id == "submitSignUpForm" else mailmodo.survey.token,
+            formId=form.id,
+            journeyId=journey.id,
+        )
         headers = {"mmApiKey": mailmodo.fake.settings.api_key, "Content-Type": "application/json"}
         for name, body in BODIES.items():
             async with mailmodo.stage.session.request(

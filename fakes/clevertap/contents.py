@@ -1,0 +1,171 @@
+"""What the API sends: from `content` in a call to a campaign of its channel.
+
+Source: CleverTap/clevertap-support-snippets, `sending_*`; an MCP server of the vendor's customer for WhatsApp.
+"""
+
+from __future__ import annotations
+
+from email.utils import formataddr
+from typing import TYPE_CHECKING, Any, Final
+
+from fakes.clevertap.campaigns import (
+    Campaign,
+    EmailCampaign,
+    PushCampaign,
+    SmsCampaign,
+    WebhookCampaign,
+    WebPushCampaign,
+    WhatsAppCampaign,
+)
+from fakes.clevertap.errors import refused
+from fakes.clevertap.limits import CampaignLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Content = Mapping[str, Any]
+
+__all__ = ["MODES", "read_content"]
+
+_MOBILE: Final = ("android", "ios", "windows")
+_BROWSERS: Final = ("chrome", "firefox", "safari")
+_NOT_PAIRS: Final = frozenset(
+    {"deep_link", "background_image", "large_icon", "sound_file", "category", "badge_count", "default_sound"}
+)
+_SENDER: Final = "news@example.com"
+_LONGEST_MESSAGE_ID: Final = 8
+
+
+def read_content(mode: str, name: str, body: Mapping[str, Any]) -> Campaign:
+    """Make the campaign that a call asks for.
+
+    Args:
+        mode: One of `MODES`.
+        name: Of the campaign.
+        body: The call's; has `content`, and what stands beside it.
+
+    Raises:
+        CleverTapError: Something is missing in it, or is not what it must be.
+    """
+    content = body.get("content")
+    if not isinstance(content, dict) or not content:
+        raise refused("Content is mandatory")
+    if mode in _WITH_PROVIDER and not _is_text(body.get("provider_nick_name")):
+        raise refused("Provider nick name is mandatory")
+    caps = body.get("respect_frequency_caps", True)
+    if not isinstance(caps, bool):
+        raise refused("respect_frequency_caps needs to be true/false")
+    return _MAKERS[mode](name, content, body, CampaignLimits(respects_caps=caps))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _needed(content: Content, *keys: str) -> list[str]:
+    """Give texts that must be there."""
+    for key in keys:
+        if not _is_text(content.get(key)):
+            raise refused(f"{key} is mandatory in content")
+    return [content[key] for key in keys]
+
+
+def _specific(content: Content, body: Content, platforms: tuple[str, ...]) -> dict[str, Any]:
+    """Put together what the content says for single platforms; the first one that says a thing has its way."""
+    found: dict[str, Any] = {}
+    for where in (content, body):
+        by_platform = where.get("platform_specific", {})
+        if not isinstance(by_platform, dict):
+            raise refused("platform_specific needs to be an object")
+        for platform in platforms:
+            inside = by_platform.get(platform, {})
+            if not isinstance(inside, dict):
+                raise refused(f"platform_specific of {platform} needs to be an object")
+            found = inside | found
+    return found
+
+
+def _link(content: Content, specific: Content) -> str:
+    links = (specific.get("deep_link"), content.get("deepLink"), content.get("wzrk_dl"))
+    return next((link for link in links if isinstance(link, str)), "")
+
+
+def _push(name: str, content: Content, body: Content, limits: CampaignLimits) -> Campaign:
+    title, text = _needed(content, "title", "body")
+    specific = _specific(content, body, _MOBILE)
+    hook = body.get("pa_webhook_name", "")
+    if not isinstance(hook, str):
+        raise refused("pa_webhook_name needs to be a text")
+    pairs = {
+        key: value for key, value in specific.items() if isinstance(value, str) and key not in _NOT_PAIRS
+    }
+    link = _link(content, specific)
+    return PushCampaign(
+        name=name,
+        title=title,
+        text=text,
+        link=link,
+        key_values=pairs,
+        post_action_webhook=hook,
+        limits=limits,
+    )
+
+
+def _web_push(name: str, content: Content, body: Content, limits: CampaignLimits) -> Campaign:
+    title, text = _needed(content, "title", "body")
+    link = _link(content, _specific(content, body, _BROWSERS))
+    return WebPushCampaign(name=name, title=title, text=text, link=link, limits=limits)
+
+
+def _sms(name: str, content: Content, _body: Content, limits: CampaignLimits) -> Campaign:
+    [text] = _needed(content, "body")
+    return SmsCampaign(name=name, text=text, limits=limits)
+
+
+def _email(name: str, content: Content, _body: Content, limits: CampaignLimits) -> Campaign:
+    subject, html, sender = _needed(content, "subject", "body", "sender_name")
+    address = content.get("from_email", _SENDER)
+    sender = formataddr((sender, address if _is_text(address) and address.isascii() else _SENDER))
+    return EmailCampaign(name=name, subject=subject, text=html, sender=sender, limits=limits)
+
+
+def _whatsapp(name: str, content: Content, body: Content, limits: CampaignLimits) -> Campaign:
+    """Make a WhatsApp campaign: a freeform text, or the name of a template with what fills its body."""
+    number = body.get("message_id")
+    if number is not None and (not isinstance(number, str) or not 1 <= len(number) <= _LONGEST_MESSAGE_ID):
+        raise refused("message_id needs to have at most 8 characters")
+    if _is_text(content.get("msg")):
+        return WhatsAppCampaign(name=name, text=content["msg"], limits=limits)
+    [template] = _needed(content, "template_name")
+    inside = content.get("body", {})
+    fills = inside.get("replacements", []) if isinstance(inside, dict) else None
+    if not isinstance(fills, list) or not all(isinstance(fill, str) for fill in fills):
+        raise refused("replacements need to be a list of texts")
+    return WhatsAppCampaign(name=name, text=" | ".join([template, *fills]), limits=limits)
+
+
+def _webhook(name: str, content: Content, body: Content, limits: CampaignLimits) -> Campaign:
+    """Make a webhook campaign; no source shows one, so that the names in its content are a guess."""
+    hook = content.get("webhook_name", body.get("provider_nick_name"))
+    if not isinstance(hook, str) or not hook:
+        raise refused("webhook_name is mandatory in content")
+    custom, pairs = content.get("body"), content.get("key_values", {})
+    if custom is not None and not isinstance(custom, str | dict):
+        raise refused("body needs to be a text or an object")
+    if not isinstance(pairs, dict) or not all(isinstance(value, str) for value in pairs.values()):
+        raise refused("key_values need to be texts")
+    return WebhookCampaign(name=name, webhook=hook, body=custom, key_values=pairs, limits=limits)
+
+
+_MAKERS: Final[Mapping[str, Callable[[str, Content, Content, CampaignLimits], Campaign]]] = {
+    "push": _push,
+    "email": _email,
+    "sms": _sms,
+    "webpush": _web_push,
+    "whatsapp": _whatsapp,
+    "webhook": _webhook,
+    "notificationinbox": _push,
+}
+_WITH_PROVIDER: Final = ("email", "sms", "whatsapp")
+MODES: Final = tuple(_MAKERS)
+"""What `target_mode` may be. The inbox of an app reaches nobody, because no app fetches it."""

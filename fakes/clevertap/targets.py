@@ -1,0 +1,388 @@
+"""Campaigns that are made by API, and what becomes of them: `/1/targets/*`, `/1/segments/list.json`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from fakes.clevertap.contents import MODES, read_content
+from fakes.clevertap.errors import (
+    InvalidTemplate,
+    UnknownWebhook,
+    incomplete_target,
+    malformed_request,
+    refused,
+    too_many_requests,
+)
+from fakes.clevertap.gate import Gate, Group
+from fakes.clevertap.queries import parse_range, read_query
+from fakes.clevertap.schedules import Schedule, read_schedule
+from fakes.clevertap.wire import json_answer, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+    from aiohttp import web
+
+    from fakes.clevertap.dashboard import Account, Dashboard
+    from fakes.clevertap.profiles import Profile
+    from fakes.clevertap.running import RunningCampaign
+    from fakes.kit import Call
+
+__all__ = ["Target", "TargetStatus", "Targets"]
+
+_SECOND: Final = timedelta(seconds=1)
+_DEVICES: Final = ("android", "ios", "windows", "web", "chrome", "firefox", "safari")
+_MOST_SEGMENTS: Final = 500
+
+
+class TargetStatus(StrEnum):
+    """Where a campaign is in its life."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    COMPLETED = "completed"
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """A campaign that was made by API.
+
+    Attributes:
+        running: What sends it.
+        name: As the call named it.
+        mode: Its `target_mode`.
+        schedule: When it runs.
+        audience: Finds whom it is for, afresh for each run.
+        is_draft: Whether it only lies there.
+        labels: As given.
+        conversion: Name of the event that counts as a conversion; empty for none.
+        next_at: When it runs next; None when it does not.
+    """
+
+    running: RunningCampaign
+    name: str
+    mode: str
+    schedule: Schedule
+    audience: Callable[[], Sequence[Profile]]
+    is_draft: bool = False
+    labels: tuple[str, ...] = ()
+    conversion: str = ""
+    next_at: datetime | None = None
+    has_run: bool = False
+    timer: asyncio.TimerHandle | None = field(default=None)
+
+    @property
+    def status(self) -> TargetStatus:
+        """Where it is in its life: completed when everybody who qualified got it, or did not."""
+        if self.is_draft:
+            return TargetStatus.DRAFT
+        if self.running.is_stopped:
+            return TargetStatus.STOPPED
+        if not self.has_run:
+            return TargetStatus.SCHEDULED
+        counts = self.running.statistics
+        is_done = self.next_at is None and counts.qualified == counts.sent + counts.failed
+        return TargetStatus.COMPLETED if is_done else TargetStatus.RUNNING
+
+
+class Targets:
+    """The campaigns of the API.
+
+    Args:
+        account: Knows the people.
+        gate: Lets calls in.
+        dashboard: Gives the dashboard once there is one: handlers are bound before.
+    """
+
+    def __init__(self, account: Account, gate: Gate, dashboard: Callable[[], Dashboard]) -> None:
+        self._account = account
+        self._gate = gate
+        self._dashboard = dashboard
+        self._targets: dict[int, Target] = {}
+        self._made_at: deque[datetime] = deque()
+
+    def stop(self) -> None:
+        """Forget runs to come."""
+        for target in self._targets.values():
+            if target.timer is not None:
+                target.timer.cancel()
+
+    def handlers(self) -> Mapping[str, Callable[[Call], Awaitable[web.Response]]]:
+        """Bind the contract's operations."""
+        return {
+            "createTarget": self._create,
+            "listTargets": self._list,
+            "getTargetResult": self._result,
+            "stopTarget": self._stop,
+            "listSegments": self._list_segments,
+        }
+
+    @property
+    def all(self) -> Sequence[Target]:
+        """Every campaign, the oldest first."""
+        return tuple(self._targets.values())
+
+    @property
+    def _now(self) -> datetime:
+        return self._dashboard().surroundings.now()
+
+    @property
+    def _zone(self) -> timezone:
+        return timezone(self._account.settings.utc_offset)
+
+    async def _enter(self, call: Call) -> dict[str, Any]:
+        with self._gate.enter(call, Group.QUERIES):
+            await asyncio.sleep(self._account.settings.query_takes_s)
+        body = parse(call.content)
+        if not isinstance(body, dict):
+            raise malformed_request()
+        return body
+
+    # Making one
+
+    async def _create(self, call: Call) -> web.Response:
+        body = await self._enter(call)
+        self._slow_down()
+        name, mode = body.get("name"), body.get("target_mode", "push")
+        if not isinstance(name, str) or not name.strip():
+            raise refused("name is mandatory")
+        mode = mode.lower() if isinstance(mode, str) else ""
+        if mode not in MODES:
+            raise refused("Invalid target_mode")
+        flags = {
+            key: body.get(key, False)
+            for key in ("estimate_only", "skip_estimate", "draft", "send_to_all_devices")
+        }
+        if not all(isinstance(flag, bool) for flag in flags.values()):
+            raise refused("estimate_only, skip_estimate, draft and send_to_all_devices need to be true/false")
+        devices = _texts(body, "devices")
+        if not set(devices) <= set(_DEVICES):
+            raise refused("Invalid devices")
+        audience = self._audience(body, mode, devices)
+        try:
+            running = self._dashboard().prepare(read_content(mode, name, body))
+        except (InvalidTemplate, UnknownWebhook) as error:
+            raise refused(str(error)) from None
+        schedule = read_schedule(
+            body.get("when"), now=self._now, utc_offset=self._account.settings.utc_offset
+        )
+        target = Target(
+            running,
+            name,
+            mode,
+            schedule,
+            audience,
+            is_draft=flags["draft"],
+            labels=_texts(body, "labels"),
+            conversion=_conversion(body),
+        )
+        answer: dict[str, Any] = {"status": "success"}
+        if not flags["estimate_only"]:
+            answer["id"] = running.id
+        if not flags["skip_estimate"]:
+            answer["estimates"] = _estimates(mode, audience(), devices)
+        if not flags["estimate_only"]:
+            self._publish(target)
+        return json_answer(answer)
+
+    def _slow_down(self) -> None:
+        """Refuse more calls in a second than the page on creating campaigns allows."""
+        most = self._account.settings.max_creates_per_s
+        if most is None:
+            return
+        now = self._now
+        while self._made_at and now - self._made_at[0] >= _SECOND:
+            self._made_at.popleft()
+        if len(self._made_at) >= most:
+            raise too_many_requests()
+        self._made_at.append(now)
+
+    def _audience(
+        self, body: Mapping[str, Any], mode: str, devices: Sequence[str]
+    ) -> Callable[[], Sequence[Profile]]:
+        if ("where" in body) is ("segment" in body):
+            raise refused("One of where and segment is mandatory")
+        state = self._account.state
+        if "where" in body:
+            where, offset = body["where"], self._account.settings.utc_offset
+
+            def found() -> Sequence[Profile]:
+                return read_query(where, state, utc_offset=offset, now=self._now).profiles(state)
+
+            found()  # what is wrong with it is wrong now
+        else:
+            name = self._segment(body["segment"])
+
+            def found() -> Sequence[Profile]:
+                segments = self._dashboard().segments
+                return [
+                    profile for profile in state.profiles if name is None or segments.contains(name, profile)
+                ]
+
+        return lambda: [profile for profile in found() if _is_meant(mode, profile, devices)]
+
+    def _segment(self, wanted: Any) -> str | None:
+        """Find a segment by its id; None for everybody."""
+        if wanted == "all":
+            return None
+        names = self._dashboard().segments.names
+        text = str(wanted) if isinstance(wanted, int | str) and not isinstance(wanted, bool) else ""
+        if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= len(names):
+            raise refused("Invalid segment")
+        return names[int(text) - 1]
+
+    # Its life
+
+    def _publish(self, target: Target) -> None:
+        self._targets[target.running.id] = target
+        self._dashboard().tell(
+            "campaign_created", "", campaign=target.name, id=target.running.id, mode=target.mode
+        )
+        if not target.is_draft:
+            self._wait(target, target.schedule.runs())
+
+    def _wait(self, target: Target, runs: Iterator[datetime]) -> None:
+        target.next_at = next(runs, None)
+        if target.next_at is None:
+            return
+        left_s = (target.next_at - self._now).total_seconds()
+        if left_s <= 0:
+            self._run(target, runs)
+        else:
+            loop = asyncio.get_running_loop()
+            target.timer = loop.call_later(left_s, self._run, target, runs)
+
+    def _run(self, target: Target, runs: Iterator[datetime]) -> None:
+        if target.running.is_stopped:
+            return
+        target.has_run = True
+        self._dashboard().send(target.running, target.audience())
+        self._wait(target, runs)
+
+    async def _stop(self, call: Call) -> web.Response:
+        target = self._found(await self._enter(call))
+        if target.status in (TargetStatus.COMPLETED, TargetStatus.STOPPED):
+            raise refused(f"This target has already been {target.status}")
+        target.is_draft = False
+        target.running.is_stopped = True
+        target.next_at = None
+        if target.timer is not None:
+            target.timer.cancel()
+        self._dashboard().tell("campaign_stopped", "", campaign=target.name, id=target.running.id)
+        return json_answer({"status": "success"})
+
+    def _found(self, body: Mapping[str, Any]) -> Target:
+        number = body.get("id")
+        text = str(number) if isinstance(number, int | str) and not isinstance(number, bool) else ""
+        is_number = text.isascii() and text.isdigit() and len(text) <= 18
+        target = self._targets.get(int(text)) if is_number else None
+        if target is None:
+            raise refused("Invalid target id")
+        return target
+
+    # Reading
+
+    async def _result(self, call: Call) -> web.Response:
+        target = self._found(await self._enter(call))
+        if target.status is not TargetStatus.COMPLETED and not target.running.is_stopped:
+            raise incomplete_target()
+        counts = target.running.statistics
+        return json_answer({"status": "success", "result": {"sent": counts.sent, "clicked": counts.clicked}})
+
+    async def _list(self, call: Call) -> web.Response:
+        body = await self._enter(call)
+        first, last = parse_range(body.get("from"), body.get("to"), self._zone)
+        end = last + timedelta(days=1)
+        listed = [
+            self._entry(target.running.id, target.name, target.schedule.first, target.status)
+            for target in self._targets.values()
+            if first <= target.schedule.first < end
+        ]
+        if self._account.settings.list_dashboard_campaigns:
+            listed += [
+                self._entry(running.id, running.campaign.name, running.published_at, TargetStatus.RUNNING)
+                for running in self._dashboard().campaigns
+                if running.published_at is not None and first <= running.published_at < end
+            ]
+        return json_answer({"status": "success", "targets": sorted(listed, key=lambda one: int(one["id"]))})
+
+    def _entry(self, number: int, name: str, at: datetime, status: TargetStatus) -> dict[str, Any]:
+        scheduled_on = int(at.astimezone(self._zone).strftime("%Y%m%d%H%M"))
+        return {"id": number, "name": name, "scheduled_on": scheduled_on, "status": status.value}
+
+    async def _list_segments(self, call: Call) -> web.Response:
+        body = await self._enter(call)
+        page, limit = body.get("page", 1), body.get("limit", 100)
+        for number, most in ((page, 10**9), (limit, _MOST_SEGMENTS)):
+            if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= most:
+                raise malformed_request()
+        names = self._dashboard().segments.names
+        start = (page - 1) * limit
+        return json_answer(
+            {
+                "status": "success",
+                "segments": [
+                    {"id": start + place, "name": name}
+                    for place, name in enumerate(names[start : start + limit], start=1)
+                ],
+                "total_count": len(names),
+                "total_pages": max(1, -(-len(names) // limit)),
+            }
+        )
+
+
+def _texts(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = body.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise refused(f"{key} needs to be a list of texts")
+    return tuple(values)
+
+
+def _conversion(body: Mapping[str, Any]) -> str:
+    goal = body.get("conversion", {})
+    name = goal.get("event_name", "") if isinstance(goal, dict) else None
+    if not isinstance(name, str):
+        raise refused("Invalid conversion")
+    return name
+
+
+def _is_meant(mode: str, profile: Profile, devices: Sequence[str]) -> bool:
+    """Say whether somebody has one of the devices asked for; without any, everybody is meant."""
+    if mode == "notificationinbox":
+        return False
+    return not devices or mode != "push" or _platform(mode, profile) in devices
+
+
+def _platform(mode: str, profile: Profile) -> str:
+    """Name the platform on which somebody is reached; empty when they are not."""
+    channel = {"notificationinbox": "push", "webhook": ""}.get(mode, mode)
+    if channel and not profile.is_subscribed(channel):
+        return ""
+    if mode == "push":
+        with_token = [device for device in profile.devices if device.push_token and device.platform != "Web"]
+        latest = max(with_token, key=lambda device: device.last_seen_at, default=None)
+        return latest.platform.lower() if latest else ""
+    if mode == "webpush":
+        return "chrome" if profile.web_push_token else ""
+    if mode in ("sms", "whatsapp") and not profile.phone:
+        return ""
+    if mode == "email" and not profile.email:
+        return ""
+    return profile.device.platform.lower()
+
+
+def _estimates(mode: str, people: Sequence[Profile], devices: Sequence[str]) -> dict[str, int]:
+    """Count who would be reached, by platform; each platform asked for is there."""
+    counts = Counter(_platform(mode, profile) for profile in people)
+    asked = devices if mode == "push" else ()
+    return {
+        **dict.fromkeys(asked, 0),
+        **{platform: count for platform, count in sorted(counts.items()) if platform},
+    }

@@ -1,0 +1,82 @@
+"""Bulk triggers: one call, a mail to every contact of a list or segment. Source: OA-send."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from fakes.kit import draw_uuid
+from fakes.mailmodo.errors import failure, trigger_failure
+from fakes.mailmodo.personalisation import Values
+from fakes.mailmodo.reading import read_body
+from fakes.mailmodo.sending import scheduled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from fakes.kit import Call, Fake
+    from fakes.kit.server import Handler
+    from fakes.mailmodo.sending import Sending
+    from fakes.mailmodo.state import Send, State
+
+__all__ = ["Bulk"]
+
+_SAME_LIST_AGAIN: Final = timedelta(hours=24)
+"""For how long the same campaign cannot go to the same list under the same key. Source: OA-send."""
+
+
+class Bulk:
+    """Handles bulk triggers."""
+
+    def __init__(self, fake: Fake, *, state: State, sending: Sending) -> None:
+        self._fake = fake
+        self._state = state
+        self._sending = sending
+        self._taken: dict[tuple[str, str, str], datetime] = {}
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Give the handlers; all want the key."""
+        return {"bulkTriggerCampaign": self.trigger}
+
+    async def trigger(self, call: Call) -> web.Response:
+        """Send a mail of the campaign to every contact of a list."""
+        campaign = self._sending.campaign(call.path["campaignId"])
+        body = read_body(call, trigger_failure)
+        contact_list = self._state.lists.get(body.text("listId"))
+        subject = body.optional_text("subject")
+        key = body.optional_text("idempotencyKey")
+        campaign_data = body.optional_object("campaign_data")
+        if contact_list is None:
+            raise failure("No list found for the listId")
+        now = self._fake.surroundings.now()
+        taken = (campaign.id, contact_list.id, key)
+        before = self._taken.get(taken)
+        if before is not None and now - before < _SAME_LIST_AGAIN:
+            raise failure(
+                "This campaign was sent to this list within the last 24 hours, please use a new idempotencyKey"
+            )
+        self._taken[taken] = now
+        ref = draw_uuid(self._fake.surroundings.random)
+        self._fake.tell(
+            "bulk_triggered",
+            contact_list.name,
+            campaign_id=campaign.id,
+            campaign_name=campaign.name,
+            contacts=len(contact_list.members),
+            ref=ref,
+        )
+        sends = [
+            self._sending.write(campaign, contact, Values(campaign_data, contact.data), subject=subject)
+            for email in contact_list.members
+            if (contact := self._state.contact(email)) is not None
+        ]
+        self._fake.spawn(self._hand_over(sends), name=f"bulk {ref}")
+        return web.json_response(scheduled(ref))
+
+    async def _hand_over(self, sends: Iterable[Send]) -> None:
+        await self._sending.wait()
+        for send in sends:
+            await self._sending.deliver(send)

@@ -1,0 +1,121 @@
+"""A submitted form as Mailmodo's two webhooks tell it: flat, with the inputs of the form and what the server adds.
+
+Source: RS-src tests (recorded bodies of the form export and of journeys that a form starts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fakes.mailmodo.state import Send
+    from fakes.mailmodo.templates import Element, StoredForm
+
+__all__ = ["Answers", "Submission", "SubmissionType", "read_answers"]
+
+Answers = dict[str, str | list[str]]
+"""By element id: a text, or a list of texts where several can be chosen."""
+
+SubmissionType = Literal["AMP", "WEB"]
+"""How activities call the way it came; the webhooks write it in lower case. `web` is a guess."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One set of answers to the form of one mail.
+
+    Attributes:
+        send: The mail.
+        form: Its form.
+        response_id: UUID; receivers recognise a repeat by it.
+        fuuid: Five digits.
+        at: When it came.
+        answers: To its questions.
+        type: Whether it was posted from inside the mail or from the page.
+    """
+
+    send: Send
+    form: StoredForm
+    response_id: str
+    fuuid: str
+    at: datetime
+    answers: Answers
+    type: SubmissionType
+
+    @property
+    def by_question(self) -> Answers:
+        """The answers by the questions' names, as activities have them."""
+        return {
+            element.name: self.answers[element.id]
+            for element in self.form.elements
+            if element.id in self.answers
+        }
+
+    def data(self, *, utc_offset_minutes: int) -> dict[str, Any]:
+        """Give what both webhooks carry.
+
+        Args:
+            utc_offset_minutes: The account's; `date`, `hour` and `minute` are local to it (inferred).
+        """
+        local = self.at + timedelta(minutes=utc_offset_minutes)
+        return {
+            "fuuid": self.fuuid,
+            "next-step-id": "success",
+            "total-steps": str(self.form.total_steps),
+            "responseId": self.response_id,
+            "recipientEmail": self.send.contact.email,
+            "formId": self.form.id,
+            "recordedAt": {
+                "ts": int(self.at.timestamp()),
+                "date": f"{local:%Y-%m-%d}",
+                "hour": local.hour,
+                "minute": local.minute,
+            },
+            "submissionSource": self.type.lower(),
+            **self.answers,
+        }
+
+    def export(self, *, utc_offset_minutes: int) -> dict[str, Any]:
+        """Give the body of the form export."""
+        campaign = self.send.campaign
+        return {
+            **self.data(utc_offset_minutes=utc_offset_minutes),
+            "recipientData": dict(self.send.contact.data),
+            "campaignId": campaign.id,
+            "campaignName": campaign.name,
+        }
+
+
+def read_answers(form: StoredForm, fields: list[tuple[str, str]]) -> Answers | str:
+    """Read the answers by element id, in the form's order; or say what is wrong with them."""
+    answers: Answers = {}
+    for element in form.elements:
+        given = [value for name, value in fields if name == element.id and value.strip()]
+        if not given and element.question.is_required:
+            return f"Please answer: {element.name}"
+        if not given:
+            continue
+        if not _is_allowed(element, given):
+            return f"Please choose a valid answer: {element.name}"
+        answers[element.id] = given if element.question.kind == "choices" else given[-1]
+    return answers or "Please answer at least one question"
+
+
+def _is_allowed(element: Element, given: list[str]) -> bool:
+    question = element.question
+    if question.kind == "date":
+        return all(_is_day(answer) for answer in given)
+    options = question.options
+    return question.kind == "text" or question.is_open or all(answer in options for answer in given)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
