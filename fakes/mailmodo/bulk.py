@@ -15,7 +15,6 @@ from fakes.mailmodo.sending import scheduled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from fakes.kit import Call, Fake
     from fakes.kit.server import Handler
@@ -35,7 +34,6 @@ class Bulk:
         self._fake = fake
         self._state = state
         self._sending = sending
-        self._taken: dict[tuple[str, str, str], datetime] = {}
 
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handlers; all want the key."""
@@ -53,12 +51,12 @@ class Bulk:
             raise failure("No list found for the listId")
         now = self._fake.surroundings.now()
         taken = (campaign.id, contact_list.id, key)
-        before = self._taken.get(taken)
+        before = self._state.bulk_triggers.get(taken)
         if before is not None and now - before < _SAME_LIST_AGAIN:
             raise failure(
                 "This campaign was sent to this list within the last 24 hours, please use a new idempotencyKey"
             )
-        self._taken[taken] = now
+        self._state.bulk_triggers[taken] = now
         ref = draw_uuid(self._fake.surroundings.random)
         self._fake.tell(
             "bulk_triggered",

@@ -61,6 +61,7 @@ class Contacts:
         name = body.text("listName")
         body.optional_text("timezone")
         body.flat_object("data")
+        _moments(body)
         contact = self._store(body, self._open_list(name), email=email, via="addToList")
         self._entered(EntryKind.LIST, name, contact)  # a batch lets nobody in (OA-contact)
         return web.json_response(_STORED)
@@ -112,7 +113,7 @@ class Contacts:
                 "name": found.name,
                 "created_at": _seven_digits(found.created_at),
                 "contacts_count": len(found.members),
-                "type": "STATIC",
+                "type": "DYNAMIC" if found.is_segment else "STATIC",
                 "last_updated_at": _seven_digits(found.updated_at),
             }
             for found in self._state.lists.values()
@@ -205,6 +206,7 @@ class Contacts:
         email = body.email()
         try:
             body.flat_object("data")
+            _moments(body)
         except MailmodoError as error:
             return {"email": email, "failure reason": error.message}
         self._store(body, contact_list, email=email, via="addToList/batch")
@@ -214,6 +216,8 @@ class Contacts:
         data = body.optional_object("data")
         contact, is_new = self._state.store_contact(email, data)
         contact.timezone = str(body.fields.get("timezone") or contact.timezone)
+        for name, moment in _moments(body).items():
+            setattr(contact, name, moment)
         self._state.add_to_list(contact, contact_list)
         self._fake.tell(
             "contact_stored", email, list_name=contact_list.name, data=data, is_new=is_new, via=via
@@ -229,6 +233,12 @@ class Contacts:
             await asyncio.sleep(self._settings.batch_takes_s)
         finally:
             self._is_batch_running = False
+
+
+def _moments(body: Body) -> dict[str, datetime]:
+    """Give the times that a caller knows of a contact, by their names, which are also the contact's."""
+    found = {name: body.optional_moment(name) for name in ("created_at", "last_open", "last_click")}
+    return {name: moment for name, moment in found.items() if moment is not None}
 
 
 def _refuse_duplicates(values: Sequence[object]) -> None:

@@ -34,7 +34,11 @@ class MailmodoControl(VendorControl):
     def roots(self) -> Mapping[str, Root]:
         """The account, and where its activities go."""
         activities = self._fake._activities  # noqa: SLF001 - two parts of one fake
-        return {"account": Root(self._fake.state), "activities": Root(activities, only=("url",))}
+        return {
+            "account": Root(self._fake.state),
+            "activities": Root(activities, only=("url",)),
+            "journeys": Root(self._fake.journeys.published),
+        }
 
     def collections(self) -> Mapping[str, Collection]:
         """What the dashboard lets a marketer create."""
@@ -58,6 +62,7 @@ class MailmodoControl(VendorControl):
             "campaign": campaign.name,
             "trigger_app": campaign.trigger_app,
             "webhook_url": steps.webhook_url,
+            "headers": dict(steps.headers),
             "json_body": dict(steps.json_body),
         }
 

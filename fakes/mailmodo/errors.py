@@ -102,8 +102,9 @@ def bad_key(message: str, *, status: int) -> MailmodoError:
     return MailmodoError(status, message, body={"Error": message, "success": False, "message": message})
 
 
-def too_many_requests() -> MailmodoError:
+def too_many_requests(retry_after_s: int | None) -> MailmodoError:
     """Refuse what is above the plan's rate; nothing is published but the rates, so this is a guess."""
     message = "Too many requests"
     body = {"success": False, "message": message}
-    return MailmodoError(429, message, body=body, headers={"Retry-After": "1"})
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return MailmodoError(429, message, body=body, headers=headers)

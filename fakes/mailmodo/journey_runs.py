@@ -42,7 +42,11 @@ _NOT_STARTED: Final = "Tried executing journey and Failed"
 
 
 class Journeys:
-    """The account's journeys and everybody who is on the way through one."""
+    """The account's journeys and everybody who is on the way through one.
+
+    Attributes:
+        published: The journeys, by id.
+    """
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Journeys:
         self._settings = settings
         self._sending = sending
         self._webhooks = WebhookSender(fake)
-        self._journeys: dict[str, Journey] = {}
+        self.published: dict[str, Journey] = {}
         self._running: dict[str, tuple[Instance, asyncio.Task[None]]] = {}
         self._awaited: dict[tuple[str, ActivityName], asyncio.Future[Activity]] = {}
         activities.listeners.append(self._hear)
@@ -70,8 +74,12 @@ class Journeys:
     def add(self, name: str, *, entry: Entry, cards: Iterable[Card]) -> Journey:
         """Publish a journey."""
         journey = Journey(draw_uuid(self._fake.surroundings.random), name, entry, tuple(cards))
-        self._journeys[journey.id] = journey
+        self.published[journey.id] = journey
         return journey
+
+    def forget_running(self) -> None:
+        """Forget who is on the way, after their way was cut off."""
+        self._running.clear()
 
     def add_people(self, journey: Journey, emails: Iterable[str], *, file: str) -> None:
         """Let the contacts of an uploaded file in, as the dashboard does."""
@@ -81,14 +89,14 @@ class Journeys:
 
     def entered(self, kind: EntryKind, name: str, contact: Contact, /, **given: Any) -> None:
         """Let a contact into every journey that begins with what just happened."""
-        for journey in self._journeys.values():
+        for journey in self.published.values():
             if journey.entry == Entry(kind, name) and not self._is_on(journey, contact.email):
                 self._enter(journey, contact, **given)
 
     async def start(self, call: Call) -> web.Response:
         """Let a contact into a journey that is started over the API."""
         body = read_body(call, failure)
-        journey = self._journeys.get(call.path["journeyId"])
+        journey = self.published.get(call.path["journeyId"])
         email = body.email()
         data = body.optional_object("data")
         is_twice_fine = body.fields.get("allowDuplicateEmail") is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ __all__ = ["Body", "is_email", "is_scalar", "read_body", "read_form"]
 
 _EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"${}]+@(?:[\w-]+\.)+[\w-]{2,}")
 _LONGEST_EMAIL = 254
+_LATEST_TS = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,19 @@ class Body:
                 raise self.refuse(f'{name}.{key}" must be one of [string, number, boolean]')
         return value
 
+    def optional_moment(self, name: str) -> datetime | None:
+        """Give an instant, written in ISO 8601 or as UNIX seconds; None when it is missing or null.
+
+        Source: OA-contact; that a time without an offset is UTC is inferred.
+        """
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        moment = _moment(value)
+        if moment is None:
+            raise self.refuse(f'{name}" must be a valid date')
+        return moment
+
 
 def is_email(value: object) -> bool:
     """Say whether mail can be addressed to it."""
@@ -119,6 +134,18 @@ def read_form(call: Call) -> list[tuple[str, str]]:
         if isinstance(name, str) and name and isinstance(payload, bytes):
             fields.append((name, payload.decode("utf-8", "replace")))
     return fields
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC) if 0 <= value <= _LATEST_TS else None
+    if not isinstance(value, str):
+        return None
+    try:
+        read = datetime.fromisoformat(value.strip())
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _malformed(refuse: Refuse) -> MailmodoError:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-__all__ = ["MailmodoSettings"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MailmodoSettings", "Plan"]
+
+Plan = Literal["Lite", "Pro", "Max"]
+"""What an account pays for. Source: pricing page."""
+
+_REQUESTS_PER_S: Final[Mapping[Plan, int]] = {"Lite": 5, "Pro": 10, "Max": 50}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +28,9 @@ class MailmodoSettings:
         reply_to: Reply-to address of campaigns that name none; empty for none.
         bad_key_status: Status for a missing or wrong key.
         invalid_email_status: Status for a bad address on a trigger: 400, or 200 with `success: false`.
-        requests_per_s: How many calls with the key are taken per second; None for no limit.
+        plan: Limits the calls with the key to 5, 10 or 50 per second; None for no limit.
+        requests_per_s: Another limit than the plan's; None for the plan's.
+        retry_after_s: What a call above the limit is told to wait, in seconds; None to tell it nothing.
         batch_takes_s: Seconds that a batch call is at work; another one meanwhile is refused.
         send_delay_s: Seconds from the answer to a trigger until the mail goes out; 0 is the next loop turn.
         repeated_signup_status: Status for a sign-up of an address that is known; two are reported.
@@ -37,7 +47,9 @@ class MailmodoSettings:
     reply_to: str = ""
     bad_key_status: Literal[400, 401, 403] = 401
     invalid_email_status: Literal[200, 400] = 400
+    plan: Plan | None = None
     requests_per_s: int | None = None
+    retry_after_s: int | None = 1
     batch_takes_s: float = 0.0
     send_delay_s: float = 0.0
     repeated_signup_status: Literal[200, 409] = 200
@@ -45,3 +57,10 @@ class MailmodoSettings:
     webhook_timeout_s: float = 10.0
     webhook_tries: int = 5
     webhook_first_wait_s: float = 10.0
+
+    @property
+    def rate_limit(self) -> int | None:
+        """How many calls with the key are taken per second; None for no limit. Source: pricing page."""
+        if self.requests_per_s is not None or self.plan is None:
+            return self.requests_per_s
+        return _REQUESTS_PER_S[self.plan]

@@ -288,11 +288,10 @@ def _judge_layout(element: Element, rule: Spec, where: str) -> Iterator[str]:
 
 def _attributes(spec: Spec, lists: Mapping[str, list[Spec]]) -> dict[str, Spec]:
     """Give the attributes that a rule allows, by name."""
-    names = list(spec.get("attrLists", ()))
-    if not spec.get("explicitAttrsOnly"):
-        names.append("$GLOBAL_ATTRS")
+    names = [] if spec.get("explicitAttrsOnly") else ["$GLOBAL_ATTRS"]  # the more particular rule comes later
     if "ampLayout" in spec:
         names.append("$AMP_LAYOUT_ATTRS")
+    names += spec.get("attrLists", ())
     allowed = {rule["name"]: rule for name in names for rule in lists[name]}
     allowed.update((rule["name"], rule) for rule in spec.get("attrs", ()))
     extension = spec.get("extensionSpec")

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakes.mailmodo import Form, Link, Question, Template
+from fakes.mailmodo import Block, Form, Link, Question, Template
 from fakes.mailmodo.templates import QuestionKind
 from simulator.loop import VirtualLoop, run
 from tests.fakes.mailmodo.account import open_account
+from tests.fakes.mailmodo.test_dynamic import ELEMENTS
 from tests.support.amp4email import amp_violations
 
 if TYPE_CHECKING:
@@ -47,6 +48,34 @@ async def test_survey_is_valid_amp4email() -> None:
 async def test_amp_mail_without_a_form_is_valid_amp4email() -> None:
     async with open_account() as mailmodo:
         assert amp_violations(await amp_of(mailmodo, Template(name="Plain", email_type="AMP"))) == []
+
+
+async def test_form_and_rows_that_come_with_a_trigger_are_valid_amp4email() -> None:
+    template = Template(
+        name="Order",
+        email_type="AMP",
+        form=Form("any", {"why": Question()}),
+        blocks=(Block("items", "<p>${item} costs ${price}</p>"),),
+    )
+    async with open_account() as mailmodo:
+        stored = mailmodo.fake.state.add_template(template)
+        assert stored.form is not None
+        steps = [{"stepId": "step7tr7n2", "buttonText": "Go", "elements": ELEMENTS}, {"stepId": "success"}]
+        block = {"blockId": next(iter(stored.blocks)), "data": [{"item": "Tea & <Cake>", "price": "3"}, {}]}
+        campaign = mailmodo.fake.state.add_campaign(name="order", template=stored, subject="Order")
+        body = {
+            "email": "asha@example.com",
+            "forms": [{"formId": stored.form.id, "steps": steps}],
+            "blocks": [block],
+        }
+        status, answer = await mailmodo.call("POST", f"/api/v1/triggerCampaign/{campaign.id}", body)
+        assert status == 200, answer
+        await mailmodo.settle()
+        amp = (mailmodo.mails[-1].amp or "").replace(mailmodo.url(""), BASE)
+
+    assert amp.count("costs") == 2
+    assert "element6ehxt3" in amp
+    assert amp_violations(amp) == []
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from fakes.mailmodo import MailmodoSettings
 from tests.fakes.mailmodo.account import open_account
 
+EMAIL = "asha@example.com"
 STORED = {"success": True, "message": "The contact is successfully added/updated"}
 UNKNOWN = {"success": False, "message": "Email address doesn't exist"}
 INVALID_EMAIL = {
@@ -97,6 +99,68 @@ async def test_wrong_contact_is_a_validation_error(body: dict[str, Any], message
         assert answer == (400, {**INVALID_EMAIL, "message": message})
         assert mailmodo.fake.state.contacts == {}
         mailmodo.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2024-05-06T07:08:09Z", datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)),
+        ("2024-05-06T12:38:09+05:30", datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)),
+        ("2024-05-06", datetime(2024, 5, 6, tzinfo=UTC)),
+        (1657097786, datetime(2022, 7, 6, 8, 56, 26, tzinfo=UTC)),
+    ],
+)
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_times_of_a_contact_are_kept(given: object, kept: datetime, *, is_batch: bool) -> None:
+    async with open_account() as mailmodo:
+        value = {
+            "email": EMAIL,
+            "created_at": given,
+            "last_open": given,
+            "last_click": given,
+            "timezone": "Asia/Kolkata",
+        }
+        path, body = ("/batch", {"values": [value]}) if is_batch else ("", value)
+
+        status, _ = await mailmodo.call("POST", f"/api/v1/addToList{path}", {**body, "listName": "VIPs"})
+
+        contact = mailmodo.fake.state.contact(EMAIL)
+        assert status == 200
+        assert contact is not None
+        assert (contact.created_at, contact.last_open, contact.last_click) == (kept, kept, kept)
+        assert contact.timezone == "Asia/Kolkata"
+        mailmodo.recorder.check()
+
+
+@pytest.mark.parametrize("given", ["soon", "", -1, 1e300, True, [], {}, "0001-01-01T00:00:00+14:00"])
+async def test_what_is_no_time_is_refused(given: object) -> None:
+    async with open_account() as mailmodo:
+        value = {"email": EMAIL, "last_open": given}
+        message = 'last_open" must be a valid date'
+
+        one = await mailmodo.call("POST", "/api/v1/addToList", {**value, "listName": "VIPs"})
+        batch = await mailmodo.call(
+            "POST", "/api/v1/addToList/batch", {"values": [value], "listName": "VIPs"}
+        )
+
+        assert (one[0], one[1]["message"]) == (400, message)
+        assert (batch[0], batch[1]["errors"]) == (207, [{"email": EMAIL, "failure reason": message}])
+        assert mailmodo.fake.state.contact(EMAIL) is None
+        mailmodo.recorder.check(sent=False)
+
+
+async def test_segments_are_told_from_lists() -> None:
+    async with open_account() as mailmodo:
+        mailmodo.fake.state.open_list("VIPs")
+        mailmodo.fake.state.add_segment("Openers", [EMAIL])
+
+        _, answer = await mailmodo.call("GET", "/api/v1/getAllContactLists")
+
+        assert [(one["name"], one["type"]) for one in answer["listDetails"]] == [
+            ("VIPs", "STATIC"),
+            ("Openers", "DYNAMIC"),
+        ]
+        mailmodo.recorder.check()
 
 
 async def test_batch_adds_all() -> None:

@@ -91,6 +91,40 @@ async def test_setup_steps_offer_the_url_and_a_body_with_the_templates_variables
         mailmodo.recorder.check(sent=False)
 
 
+@pytest.mark.parametrize("app", ["Webhook", "Hubspot", "MoEngage", "Customer.io", "Zapier", "Intercom"])
+async def test_setup_steps_of_other_apps_offer_the_campaigns_own_url(app: str) -> None:
+    async with open_account() as mailmodo:
+        campaign = mailmodo.fake.state.add_campaign(
+            name=app, template="News", subject="News", trigger_app=app
+        )
+        steps = mailmodo.fake.setup_steps(campaign)
+
+        response = await mailmodo.post(
+            steps.webhook_url, json={**steps.json_body, "email": "asha@example.com"}, headers=steps.headers
+        )
+
+        assert (response.status, dict(steps.headers)) == (200, {})
+        assert steps.json_body == {"email": "${user_email}", "data": {"first_name": "${first_name}"}}
+        await mailmodo.settle()
+
+
+@pytest.mark.parametrize("app", ["Rest API", "RestAPI"])
+async def test_setup_steps_of_the_rest_api_offer_its_url_and_the_key(app: str) -> None:
+    async with open_account() as mailmodo:
+        campaign = mailmodo.fake.state.add_campaign(
+            name=app, template="News", subject="News", trigger_app=app
+        )
+        steps = mailmodo.fake.setup_steps(campaign)
+        body = {**steps.json_body, "email": "asha@example.com"}
+
+        refused = await mailmodo.post(steps.webhook_url, json=body)
+        taken = await mailmodo.post(steps.webhook_url, json=body, headers=steps.headers)
+
+        assert steps.webhook_url == mailmodo.url(f"/api/v1/triggerCampaign/{campaign.id}")
+        assert (refused.status, taken.status) == (401, 200)
+        await mailmodo.settle()
+
+
 @pytest.mark.parametrize(
     ("key", "message"), [("", "mmApiKey is missing"), ("AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA", "Invalid mmApiKey")]
 )
