@@ -71,7 +71,7 @@ class Fake(ABC):
         self._when_cut_off: list[Callable[[], None]] = []
         self._session: ClientSession | None = None
         self.app = web.Application(client_max_size=LARGEST_BODY)
-        self.app.router.add_route("*", "/{path:.*}", partial(serve_for, self))
+        self.app.router.add_route("*", r"/{path:[\s\S]*}", partial(serve_for, self))
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -205,7 +205,9 @@ async def test_journeys() -> None:
         )
 
 
-@pytest.mark.parametrize("path", ["/api/v1/event/Signed", "/api/v2/campaigns", "/", "/hooks/stop/1"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/event/Signed", "/api/v2/campaigns", "/", "/hooks/stop/1", "/a%0Ab", "/o/%0A%00.gif/x"]
+)
 async def test_unrouted_path(path: str) -> None:
     """Seen live: this envelope is like no other."""
     async with open_account() as mailmodo:
