@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from aiohttp import web
 
 from fakes.mailmodo import Campaign, Form, MailmodoSettings
+from fakes.mailmodo.submissions import Submission
 from tests.fakes.mailmodo.account import SURVEY, Account, open_account
 from tests.support.fakes import Receiver
 
@@ -73,6 +75,27 @@ async def test_a_submission_is_posted_as_recorded(*, is_amp: bool, source: str) 
         # 03:30 UTC is 09:00 in India.
         assert (recorded_at["date"], recorded_at["hour"], recorded_at["minute"]) == ("2026-03-02", 9, 0)
         mailmodo.recorder.check()
+
+
+async def test_local_times_are_those_of_the_recorded_body() -> None:
+    """Source: RS-src tests; 1657097786 is 08:56 UTC and given as 14:26."""
+    async with open_account() as mailmodo:
+        mail = await mailmodo.mail()
+        send, form = mailmodo.fake.state.sends[mail.id], mailmodo.survey.template.form
+        assert form is not None
+        submission = Submission(
+            send=send,
+            form=form,
+            response_id=send.response_id,
+            fuuid="12345",
+            at=datetime.fromtimestamp(1657097786, UTC),
+            answers={},
+            type="AMP",
+        )
+
+        recorded_at = submission.data(utc_offset_minutes=330)["recordedAt"]
+
+        assert recorded_at == {"ts": 1657097786, "date": "2022-07-06", "hour": 14, "minute": 26}
 
 
 async def test_an_export_that_fails_is_tried_five_times_with_the_same_body() -> None:
