@@ -17,7 +17,6 @@ from bridge.errors import (
     StoreUnavailable,
     Unauthentic,
     Unreadable,
-    UnsupportedCall,
 )
 from bridge.settings import Settings
 from bridge.store import Counts
@@ -34,5 +33,4 @@ __all__ = [
     "StoreUnavailable",
     "Unauthentic",
     "Unreadable",
-    "UnsupportedCall",
 ]

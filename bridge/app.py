@@ -1,4 +1,4 @@
-"""The bridge as a web application: five inlets, pages for operators, and the dispatchers behind them."""
+"""The bridge as a web application: inlets of five vendors, pages for operators, and the dispatchers behind them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TCPConnector, web
 
 from bridge.admin import Admin
 from bridge.answers import answer, unavailable
@@ -16,7 +16,7 @@ from bridge.delivery import Dispatcher
 from bridge.desk import Desk, empty_line
 from bridge.destinations import Guarantee, make_destinations
 from bridge.engagement import SourceName
-from bridge.errors import StoreUnavailable, Unauthentic, UnsupportedCall
+from bridge.errors import StoreUnavailable, Unauthentic
 from bridge.health import Health, View
 from bridge.housekeeping import Housekeeper
 from bridge.ingest import Ingest
@@ -44,10 +44,12 @@ _log: Final = logging.getLogger("bridge")
 
 ROUTES: Final = {
     "receiveCleverTapTrigger": ("/sources/clevertap/{secret}/campaigns/{campaignId}", SourceName.CLEVERTAP),
+    "receiveCleverTapTriggerWithBasic": ("/sources/clevertap/campaigns/{campaignId}", SourceName.CLEVERTAP),
     "receiveMailmodoActivity": ("/sources/mailmodo/{secret}", SourceName.MAILMODO),
     "receiveMailjetEvents": ("/sources/mailjet", SourceName.MAILJET),
     "receiveCustomerIoEvent": ("/sources/customerio", SourceName.CUSTOMERIO),
     "receiveSegmentEvent": ("/sources/segment", SourceName.SEGMENT),
+    "receiveSegmentWebhook": ("/sources/segment/{secret}", SourceName.SEGMENT),
 }
 """Path and source of each inlet, by the contract's `operationId`."""
 
@@ -108,6 +110,7 @@ class Bridge:
             await self._store.close()
             raise
         self._session = ClientSession()
+        self._fresh = ClientSession(connector=TCPConnector(force_close=True))
         self._start_dispatchers(self._session)
         self._started_at = self._now()
         self._is_taking = True
@@ -125,7 +128,7 @@ class Bridge:
         )
 
     def _start_dispatchers(self, session: ClientSession) -> None:
-        sender = Sender(session, self.settings, self._now)
+        sender = Sender(session, self._fresh, settings=self.settings, now=self._now)
         self._dispatchers = {
             name: Dispatcher(
                 destination,
@@ -175,6 +178,7 @@ class Bridge:
         with suppress(TimeoutError):  # a webhook whose body never ends is cut off by the store's end
             await asyncio.wait_for(self._is_quiet.wait(), self.settings.stop_grace_s)
         await session.close()
+        await self._fresh.close()
         self._session = None
         await self._housekeeper.stop()
         with suppress(StoreUnavailable):
@@ -282,9 +286,6 @@ class Bridge:
         except Unauthentic as error:
             seen.answered("unauthentic")
             return answer(401, message=str(error))
-        except UnsupportedCall as error:
-            seen.answered("unsupported")
-            return answer(501, message=str(error))
         except web.HTTPRequestEntityTooLarge:
             seen.answered("too_large")
             return answer(413, message=f"more than {self.settings.max_body_bytes} bytes")

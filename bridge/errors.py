@@ -4,7 +4,6 @@ BridgeError
 ├── SettingsInvalid    a settings file or variable does not say what is needed
 ├── ExtraMissing       something was asked for that needs a library which is not installed
 ├── Unauthentic        a webhook brings no proof, or a wrong one
-├── UnsupportedCall    an authentic call of a kind that this destination does not take
 ├── Unreadable         an authentic webhook that cannot be read; it is stored and quarantined
 └── StoreUnavailable   nothing can be stored at the moment
 """
@@ -21,7 +20,6 @@ __all__ = [
     "StoreUnavailable",
     "Unauthentic",
     "Unreadable",
-    "UnsupportedCall",
 ]
 
 
@@ -78,10 +76,6 @@ class ExtraMissing(BridgeError):
 
 class Unauthentic(BridgeError):
     """The sender could not prove who it is; the message says which proof is missing or wrong."""
-
-
-class UnsupportedCall(BridgeError):
-    """The call is authentic, and of a kind that is not taken; the message names the kind."""
 
 
 class Unreadable(BridgeError):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from bridge.errors import Unreadable, UnsupportedCall
+from bridge.errors import Unreadable
 from bridge.sources.base import Reading, digest
 from bridge.store import Intake, State
 
@@ -28,15 +28,9 @@ _log: Final = logging.getLogger("bridge.ingest")
 
 
 def read_pieces(source: Source, incoming: Incoming) -> Sequence[Reading]:
-    """Read an authentic webhook; what cannot be read is one piece that says why.
-
-    Raises:
-        UnsupportedCall: The vendor wants to hear that this kind of call is not taken.
-    """
+    """Read an authentic webhook; what cannot be read is one piece that says why."""
     try:
         return source.read(incoming)
-    except UnsupportedCall:
-        raise
     except Unreadable as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - what is authentic is quarantined, and read again once mended
@@ -85,7 +79,6 @@ class Ingest:
         """Take one authentic webhook, and say for each of its pieces whether it was new.
 
         Raises:
-            UnsupportedCall: The vendor wants to hear that this kind of call is not taken.
             StoreUnavailable: Nothing was stored.
         """
         intakes = make_intakes(source, incoming, read_pieces(source, incoming))
@@ -105,10 +98,7 @@ class Ingest:
         Raises:
             StoreUnavailable: Nothing was changed.
         """
-        try:
-            readings = read_pieces(source, incoming)
-        except UnsupportedCall as error:
-            readings = (unreadable(incoming, str(error)),)
+        readings = read_pieces(source, incoming)
         plan = _Planning(self._router)
         intakes = make_intakes(source, incoming, readings)
         added = await self._store.replay(inbox_seq, intakes, plan, now_ms=now_ms)

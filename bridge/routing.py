@@ -6,14 +6,16 @@ the gate lets it. Names and gates are those of the vendors' own pages. `plan` ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.destinations import clevertap, mailmodo, segment
 from bridge.destinations.values import dump
-from bridge.engagement import Kind, SourceName, is_address
-from bridge.store import Identity, Outcome, Plan, State
+from bridge.engagement import Kind, SourceName, is_address, unix_ms
+from bridge.sources.mailmodo import ACTIVITY
+from bridge.sources.mailmodo_forms import FORM, JOURNEY
+from bridge.store import Evidence, Identity, Outcome, Plan, State
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
     from bridge.store import Identities, Intake
 
-__all__ = ["ROUTES", "Gate", "Route", "Router", "Shape", "check_gate", "explain", "routes_for"]
+__all__ = ["ANYWHERE", "ROUTES", "Gate", "Route", "Router", "Shape", "check_gate", "explain", "routes_for"]
+
+
+ANYWHERE: Final = "*"
 
 
 class Gate(StrEnum):
@@ -42,6 +47,7 @@ class Shape(StrEnum):
 
     CLEVERTAP_EVENT = "CleverTap event"
     MAILMODO_TRACK = "Segment track of Mailmodo"
+    MAILMODO_FORM = "Segment track of a Mailmodo form"
     MAILJET_TRACK = "Segment track of Mailjet"
     CUSTOMERIO_TRACK = "Segment track of Customer.io"
     TRIGGER = "Mailmodo campaign trigger"
@@ -60,6 +66,7 @@ class Route:
         event: The event's name there; empty where the call has none of its own.
         shape: How the call looks.
         gate: What must hold.
+        where: Which of the source's webhooks reports it; anything for any.
     """
 
     source: SourceName
@@ -68,6 +75,10 @@ class Route:
     event: str
     shape: Shape
     gate: Gate
+    where: str = ANYWHERE
+
+    def __str__(self) -> str:
+        return f"row {self.source} {self.kind} {self.where}"
 
 
 def _mailmodo_rows() -> tuple[Route, ...]:
@@ -92,12 +103,25 @@ def _mailmodo_rows() -> tuple[Route, ...]:
     )
     return (
         *(
-            Route(source, kind, to_segment, name, Shape.MAILMODO_TRACK, Gate.IDENTIFIED)
+            Route(source, kind, to_segment, name, Shape.MAILMODO_TRACK, Gate.IDENTIFIED, ACTIVITY)
             for kind, name in segment_names.items()
         ),
         *(
-            Route(source, kind, clevertap.NAME, name, Shape.CLEVERTAP_EVENT, Gate.FROM_CLEVERTAP)
+            Route(source, kind, clevertap.NAME, name, Shape.CLEVERTAP_EVENT, Gate.FROM_CLEVERTAP, ACTIVITY)
             for kind, name in clevertap_names
+        ),
+        # An exported form has a name of its own: its submission may be reported as an activity, too.
+        *(
+            Route(
+                source,
+                Kind.FORM_SUBMITTED,
+                to_segment,
+                "Form Submitted",
+                Shape.MAILMODO_FORM,
+                Gate.IDENTIFIED,
+                where,
+            )
+            for where in (FORM, JOURNEY)
         ),
     )
 
@@ -139,7 +163,8 @@ _BY_KIND: Final = _index()
 
 def routes_for(engagement: Engagement) -> tuple[Route, ...]:
     """Select the rows of an engagement, gates not yet asked."""
-    return _BY_KIND.get((engagement.source, engagement.kind), ())
+    rows = _BY_KIND.get((engagement.source, engagement.kind), ())
+    return tuple([row for row in rows if row.where in (ANYWHERE, engagement.where)])
 
 
 def check_gate(gate: Gate, engagement: Engagement, identities: Identities) -> str:  # noqa: C901, PLR0912 - one branch a gate
@@ -206,9 +231,22 @@ class Router:
     def _plan(self, engagement: Engagement, identities: Identities) -> Plan:
         routes = routes_for(engagement)
         if not routes:
-            return Plan((Outcome(state=State.FILTERED, reason=_why_nowhere(engagement)),))
+            nowhere = Outcome(state=State.FILTERED, reason=_why_nowhere(engagement))
+            return Plan((nowhere,), evidence=self._evidence(engagement))
         outcomes = tuple([self._outcome(route, engagement, identities) for route in routes])
-        return Plan(outcomes, _identity(engagement))
+        return Plan(outcomes, _identity(engagement), self._evidence(engagement))
+
+    def _evidence(self, engagement: Engagement) -> tuple[Evidence, ...]:
+        """Give what an activity proves: that the campaign was sent to the address, at that moment.
+
+        Only what happens once for each send proves one: an open may belong to an earlier one.
+        """
+        if self._settings.mailmodo_uncertain != "reconcile" or engagement.source is not SourceName.MAILMODO:
+            return ()
+        campaign, email = engagement.message.campaign_id, engagement.recipient.email
+        if engagement.kind not in (Kind.SENT, Kind.BOUNCED) or not campaign or not email:
+            return ()
+        return (Evidence(mailmodo.match_key(campaign, email), unix_ms(engagement.occurred_at)),)
 
     def _outcome(self, route: Route, engagement: Engagement, identities: Identities) -> Outcome:
         if shut := check_gate(route.gate, engagement, identities):
@@ -230,11 +268,19 @@ class Router:
             case Shape.CLEVERTAP_EVENT:
                 record = clevertap.event_record(engagement, route.event, id_as=settings.clevertap_id_as)
                 return _send(route, clevertap.UPLOAD, record)
-            case Shape.MAILMODO_TRACK | Shape.MAILJET_TRACK | Shape.CUSTOMERIO_TRACK:
-                return _send(route, segment.TRACK, self._track(route, engagement, identities))
+            case Shape.MAILMODO_TRACK | Shape.MAILMODO_FORM | Shape.MAILJET_TRACK | Shape.CUSTOMERIO_TRACK:
+                outcome = _send(route, segment.TRACK, self._track(route, engagement, identities))
+                if len(outcome.body) > segment.LARGEST_EVENT:
+                    # Segment refuses it, and with it perhaps the whole batch.
+                    return replace(outcome, state=State.QUARANTINED, reason="segment_event_too_large")
+                return outcome
             case Shape.TRIGGER:
                 path = mailmodo.trigger_path(engagement.where)
-                return _send(route, mailmodo.TRIGGER, mailmodo.trigger(engagement), path=path)
+                outcome = _send(route, mailmodo.TRIGGER, mailmodo.trigger(engagement), path=path)
+                if settings.mailmodo_uncertain == "reconcile":
+                    key = mailmodo.match_key(engagement.where, engagement.recipient.email)
+                    return replace(outcome, match_key=key)
+                return outcome
             case Shape.CONTACT:
                 record = mailmodo.contact(engagement, list_name=settings.mailmodo_list_name)
                 lane = engagement.recipient.email.lower()
@@ -248,6 +294,8 @@ class Router:
         identity = segment.choose_identity(engagement, identities)
         if route.shape is Shape.MAILMODO_TRACK:
             return segment.mailmodo_track(engagement, route.event, identity)
+        if route.shape is Shape.MAILMODO_FORM:
+            return segment.mailmodo_form_track(engagement, route.event, identity)
         if route.shape is Shape.MAILJET_TRACK:
             return segment.mailjet_track(engagement, route.event, identity)
         names = self._settings.customerio_property_names
@@ -267,7 +315,7 @@ def explain(router: Router, intake: Intake, identities: Identities) -> list[str]
         lines.append(f"  no row matches: filtered, {_why_nowhere(engagement)}")
     for route, outcome in zip(routes, router.plan(intake, identities).outcomes, strict=False):
         lines.append(
-            f"  -> {route.destination}{f' as {route.event!r}' if route.event else ''}, if {route.gate}"
+            f"  {route} -> {route.destination}{f' as {route.event!r}' if route.event else ''}, if {route.gate}"
         )
         if outcome.state is State.PENDING:
             where = f" {outcome.path}" if outcome.path else ""
@@ -299,4 +347,6 @@ def _identity(engagement: Engagement) -> Identity | None:
 
 
 def _why_nowhere(engagement: Engagement) -> str:
-    return "test_call" if engagement.extras.get("is_test") is True else "no_route"
+    if engagement.extras.get("is_test") is True:
+        return "test_call"
+    return "unsupported_type" if engagement.source is SourceName.SEGMENT else "no_route"

@@ -19,12 +19,26 @@ __all__ = ["Sender"]
 
 
 class Sender:
-    """Makes calls with one client session."""
+    """Makes calls, with connections that are kept alive or with fresh ones."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, settings: Settings, now: Callable[[], datetime]
+        self,
+        session: aiohttp.ClientSession,
+        fresh: aiohttp.ClientSession,
+        *,
+        settings: Settings,
+        now: Callable[[], datetime],
     ) -> None:
+        """Make a sender.
+
+        Args:
+            session: For most calls.
+            fresh: For calls that want a connection of their own: it keeps none alive.
+            settings: How long a call may take.
+            now: The time.
+        """
         self._session = session
+        self._fresh = fresh
         self._now = now
         self._timeout = aiohttp.ClientTimeout(
             total=settings.request_timeout_s,
@@ -34,8 +48,9 @@ class Sender:
 
     async def send(self, call: Call) -> Answer | Failed:
         """Make one call. Redirects are not followed: a write must not end somewhere else."""
+        session = self._fresh if call.is_fresh else self._session
         try:
-            async with self._session.request(
+            async with session.request(
                 call.method,
                 call.url,
                 data=call.body,

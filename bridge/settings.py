@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "table"]
 
 
+_OLD: Final = "The one before, which is still taken while it is rotated; empty takes none."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What one bridge is told; every field is a row of the table.
@@ -89,6 +92,15 @@ class Settings:
     connect_timeout_s: float = setting(
         10.0, "How long connecting to a destination may take.", unit="s", least=0.001
     )
+    attempt_limit: int = setting(
+        300, "A delivery that failed so often is dead, `expired`; 0 is no limit.", least=0
+    )
+    longest_pause_s: float = setting(
+        3600.0,
+        "How long a destination is left alone at most when its vendor asks for it; then it is asked again.",
+        unit="s",
+        least=0,
+    )
     age_limit_s: float = setting(
         86_400.0, "A delivery that still fails at this age is dead, `expired`.", unit="s", least=0
     )
@@ -105,6 +117,7 @@ class Settings:
     clevertap_webhook_secret: str = setting(
         "", "The secret in the URL of webhook campaigns; empty turns the source off.", secret=True
     )
+    clevertap_webhook_secret_old: str = setting("", _OLD, secret=True)
     clevertap_id_as: str = setting(
         "shape",
         "How a `clevertap_id` names a profile; `shape` decides by what it looks like.",
@@ -120,6 +133,7 @@ class Settings:
     mailmodo_webhook_secret: str = setting(
         "", "The secret in the URL of activity webhooks; empty turns the source off.", secret=True
     )
+    mailmodo_webhook_secret_old: str = setting("", _OLD, secret=True)
     mailmodo_list_name: str = setting("Segment", "The list that identified people are added to.")
     mailmodo_concurrency: int = setting(8, "Calls in flight.", least=1)
     mailmodo_rate_per_s: float = setting(
@@ -127,12 +141,14 @@ class Settings:
     )
     mailmodo_uncertain: str = setting(
         "hold",
-        "What happens to a trigger whose end is unknown: `hold` keeps it for a person, `retry` risks a second e-mail.",
-        choices=("hold", "retry"),
+        "What happens to a trigger whose end is unknown: `hold` keeps it for a person, `reconcile` does so until an"
+        " activity webhook proves that its e-mail was sent, `retry` risks a second e-mail.",
+        choices=("hold", "reconcile", "retry"),
     )
 
     mailjet_webhook_user: str = setting("", "User name in the webhook's URL; empty turns the source off.")
     mailjet_webhook_password: str = setting("", "Password in the webhook's URL.", secret=True)
+    mailjet_webhook_password_old: str = setting("", _OLD, secret=True)
 
     customerio_signing_keys: tuple[str, ...] = setting(
         (),
@@ -150,7 +166,19 @@ class Settings:
 
     segment_url: str = setting("https://api.segment.io", "Segment's tracking API in the workspace's region.")
     segment_destination_api_key: str = setting(
-        "", "The API key that Segment's Mailmodo destination sends; empty turns the source off.", secret=True
+        "", "The API key that Segment's Mailmodo destination sends; empty turns that inlet off.", secret=True
+    )
+    segment_destination_api_key_old: str = setting("", _OLD, secret=True)
+    segment_webhook_secret: str = setting(
+        "",
+        "The secret in the URL of Segment's webhook destinations, classic or Actions; empty turns that inlet off.",
+        secret=True,
+    )
+    segment_webhook_secret_old: str = setting("", _OLD, secret=True)
+    segment_signing_secrets: tuple[str, ...] = setting(
+        (),
+        "Shared secrets of webhook destinations that are live now; with one, every webhook must be signed as well.",
+        secret=True,
     )
     segment_write_key_mailmodo: str = setting(
         "", "Write key of the Mailmodo source; empty turns that destination off.", secret=True
@@ -160,6 +188,12 @@ class Settings:
     )
     segment_write_key_customerio: str = setting(
         "", "Write key of the Customer.io source; empty turns that destination off.", secret=True
+    )
+    segment_rate_per_s: float = setting(
+        50.0,
+        "Batches per second, for each source; the vendor asks partners to stay at 50; 0 is no limit.",
+        unit="1/s",
+        least=0,
     )
     segment_concurrency: int = setting(4, "Batches in flight, for each source.", least=1)
     segment_batch_messages: int = setting(

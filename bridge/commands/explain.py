@@ -10,7 +10,6 @@ import click
 
 from bridge.destinations import make_destinations
 from bridge.engagement import SourceName
-from bridge.errors import UnsupportedCall
 from bridge.ingest import make_intakes, read_pieces
 from bridge.real_environment import now
 from bridge.routing import Router, explain
@@ -45,12 +44,7 @@ def explain_command(settings: Settings, file: Path, source: str | None, campaign
     incoming = Incoming(headers={}, body=body, received_at=now(), where=campaign)
     # Destinations without credentials are explained too: the question is what the table says.
     router = Router(settings, (*make_destinations(settings), "clevertap", "mailmodo", *_SEGMENT))
-    try:
-        readings = read_pieces(reader, incoming)
-    except UnsupportedCall as error:
-        click.echo(f"answered 501: {error}")
-        return
-    for intake in make_intakes(reader, incoming, readings):
+    for intake in make_intakes(reader, incoming, read_pieces(reader, incoming)):
         for line in explain(router, intake, _Pretended(user)):
             click.echo(line)
 
@@ -80,7 +74,10 @@ def _guess(body: bytes) -> SourceName:
     first = data[0] if isinstance(data, list) and data else data
     fields = first if isinstance(first, dict) else {}
     marks: tuple[tuple[SourceName, Callable[[dict[str, Any]], bool]], ...] = (
-        (SourceName.MAILMODO, lambda fields: "occurred_at" in fields),
+        (
+            SourceName.MAILMODO,
+            lambda fields: bool(fields.keys() & {"occurred_at", "triggerData", "responseId"}),
+        ),
         (SourceName.CUSTOMERIO, lambda fields: "metric" in fields or "event_type" in fields),
         (SourceName.MAILJET, lambda fields: "event" in fields and "time" in fields),
         (SourceName.SEGMENT, lambda fields: "type" in fields and "messageId" in fields),

@@ -79,12 +79,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request."""
+    """One HTTP request.
+
+    Attributes:
+        is_fresh: Whether it wants a connection of its own. One that was kept alive may be closed by the vendor at the
+            very moment that it is used, which looks like a request that may have arrived.
+    """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     method: str = "POST"
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

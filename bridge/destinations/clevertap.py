@@ -53,6 +53,8 @@ _LONGEST_KEY: Final = 120
 _LONGEST_VALUE: Final = 512
 _LONGEST_NAME: Final = 512
 _MOST_PROPERTIES: Final = 256
+_MOST_RECORDS: Final = 1000
+_MOST_IN_FLIGHT: Final = 15
 _OBJECT_ID: Final = re.compile(
     r"(?:__|_w_|-|~).*|[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 )
@@ -174,8 +176,8 @@ class CleverTapDestination:
     def __init__(self, settings: Settings) -> None:
         self.is_on = bool(settings.clevertap_account_id)
         self.limits = Limits(
-            records=settings.clevertap_batch_records,
-            concurrency=settings.clevertap_concurrency,
+            records=min(settings.clevertap_batch_records, _MOST_RECORDS),
+            concurrency=min(settings.clevertap_concurrency, _MOST_IN_FLIGHT),
             linger_s=settings.batch_linger_s,
         )
         self.guarantees = {UPLOAD: Guarantee.AT_LEAST_ONCE}

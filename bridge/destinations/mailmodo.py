@@ -42,6 +42,7 @@ __all__ = [
     "contact_data",
     "custom_event",
     "event_ts",
+    "match_key",
     "trigger",
     "trigger_path",
 ]
@@ -72,6 +73,11 @@ _FIELDS: Final = {
     "last_name": "last_name",
 }
 """Segment's reserved traits that Mailmodo calls otherwise, by their name in lower case."""
+
+
+def match_key(campaign: str, email: str) -> str:
+    """Name a send of a campaign to an address, as a trigger and later activity know it."""
+    return f"mailmodo|{campaign}|{email.lower()}"
 
 
 def trigger_path(campaign: str) -> str:
@@ -219,7 +225,8 @@ class MailmodoDestination:
     def call(self, deliveries: Sequence[Delivery]) -> Call:
         """Make the call of the one record."""
         (delivery,) = deliveries
-        return Call(self._url + delivery.path, self._headers, delivery.body)
+        is_fresh = self.guarantees[delivery.operation] is Guarantee.NEVER_TWICE
+        return Call(self._url + delivery.path, self._headers, delivery.body, is_fresh=is_fresh)
 
     def judge(self, deliveries: Sequence[Delivery], end: Answer | Failed) -> list[Verdict]:
         """Judge the body of a 2xx, and keep the vendor's `ref`."""

@@ -31,8 +31,11 @@ __all__ = [
     "check_basic",
     "check_secret",
     "digest",
+    "is_one_of",
     "leftovers",
+    "live",
     "parse_json",
+    "read_basic",
     "text_of",
 ]
 
@@ -91,38 +94,58 @@ class Source(Protocol):
     def read(self, incoming: Incoming) -> Sequence[Reading]:
         """Read an authentic webhook; none of the pieces may be lost.
 
+        It looks at nothing but the body, the time of arrival and `where`, which is what a replay has of it.
+
         Raises:
             Unreadable: The whole cannot be read; the caller quarantines the raw bytes.
-            UnsupportedCall: The vendor wants to hear that this kind of call is not taken.
         """
         ...
 
 
-def check_secret(given: str, wanted: str) -> None:
-    """Compare a secret from a URL in constant time.
+def live(*secrets: str) -> tuple[bytes, ...]:
+    """Give the secrets that are set: the one of now, and one more while it is rotated."""
+    return tuple(secret.encode() for secret in secrets if secret)
+
+
+def is_one_of(given: bytes, wanted: Iterable[bytes]) -> bool:
+    """Compare a secret with every live one, each in constant time: how long it takes does not tell which fits."""
+    fits = [hmac.compare_digest(given, each) for each in wanted]
+    return any(fits)
+
+
+def check_secret(given: str, wanted: Iterable[bytes]) -> None:
+    """Compare a secret from a URL with the live ones in constant time.
 
     Raises:
-        Unauthentic: It is not the one wanted.
+        Unauthentic: It is none of those wanted.
     """
-    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+    if not is_one_of(given.encode("utf-8", "surrogateescape"), wanted):
         raise Unauthentic("the secret in the URL is wrong")
 
 
-def check_basic(headers: Mapping[str, str], user: str, password: str) -> None:
-    """Compare Basic credentials in constant time.
+def check_basic(headers: Mapping[str, str], wanted: Iterable[bytes]) -> None:
+    """Compare Basic credentials, `user:password`, with the live ones in constant time.
 
     Raises:
         Unauthentic: They are missing, malformed or not the ones wanted.
+    """
+    if not is_one_of(read_basic(headers), wanted):
+        raise Unauthentic("the Basic credentials are wrong")
+
+
+def read_basic(headers: Mapping[str, str]) -> bytes:
+    """Read Basic credentials, `user:password`, from the headers.
+
+    Raises:
+        Unauthentic: They are missing or malformed.
     """
     scheme, _, encoded = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
         raise Unauthentic("wanted Basic credentials in the Authorization header")
     try:
-        given = b64decode(encoded.strip(), validate=True)
+        return b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Unauthentic("the Basic credentials are not base64") from error
-    if not hmac.compare_digest(given, f"{user}:{password}".encode()):
-        raise Unauthentic("the Basic credentials are wrong")
 
 
 def parse_json(body: bytes) -> Any:

@@ -1,8 +1,9 @@
 """CleverTap's webhook campaigns ask for one Mailmodo e-mail per person.
 
 The body is the marketer's Custom Body, rendered for one person, or the vendor's default body with one or several
-profiles. Keys compare without case, because the vendor's own samples disagree. Nothing is signed: a secret in the
-URL is the proof. The campaign stands in the URL.
+profiles. Keys compare without case, because the vendor's own samples disagree. Nothing is signed: a secret is the
+proof, in the URL or as the password of the Basic credentials that a webhook template may have. The campaign stands in
+the URL.
 Source: vendor notes CleverTap 12 and 13; CleverTap's Mailmodo page.
 """
 
@@ -12,8 +13,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.engagement import Engagement, Kind, Message, Recipient, SourceName, engagement_id
-from bridge.errors import Unreadable
-from bridge.sources.base import Reading, canonical, check_secret, digest, leftovers, parse_json, text_of
+from bridge.errors import Unauthentic, Unreadable
+from bridge.sources.base import (
+    Reading,
+    canonical,
+    check_secret,
+    digest,
+    is_one_of,
+    leftovers,
+    live,
+    parse_json,
+    read_basic,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from bridge.settings import Settings
@@ -31,12 +43,17 @@ class CleverTapSource:
     dedup_window = timedelta(minutes=10)
 
     def __init__(self, settings: Settings) -> None:
-        self._secret = settings.clevertap_webhook_secret
-        self.is_on = bool(self._secret)
+        self._secrets = live(settings.clevertap_webhook_secret, settings.clevertap_webhook_secret_old)
+        self.is_on = bool(settings.clevertap_webhook_secret)
 
     def authenticate(self, incoming: Incoming) -> None:
-        """Compare the secret in the URL."""
-        check_secret(incoming.secret, self._secret)
+        """Compare the secret in the URL; where it has none, the password of the Basic credentials."""
+        if incoming.secret:
+            check_secret(incoming.secret, self._secrets)
+            return
+        _user, _, password = read_basic(incoming.headers).partition(b":")
+        if not is_one_of(password, self._secrets):
+            raise Unauthentic("the password of the Basic credentials is wrong")
 
     def read(self, incoming: Incoming) -> tuple[Reading, ...]:
         """Read a trigger, or one for each profile of a default body, or the vendor's test call."""

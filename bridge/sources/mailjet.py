@@ -22,7 +22,7 @@ from bridge.engagement import (
     instant_from_unix,
 )
 from bridge.errors import Unreadable
-from bridge.sources.base import Reading, canonical, check_basic, digest, leftovers, parse_json, text_of
+from bridge.sources.base import Reading, canonical, check_basic, digest, leftovers, live, parse_json, text_of
 
 if TYPE_CHECKING:
     from bridge.settings import Settings
@@ -64,13 +64,14 @@ class MailjetSource:
     dedup_window = timedelta(days=3)
 
     def __init__(self, settings: Settings) -> None:
-        self._user = settings.mailjet_webhook_user
-        self._password = settings.mailjet_webhook_password
-        self.is_on = bool(self._user and self._password)
+        user = settings.mailjet_webhook_user
+        passwords = (settings.mailjet_webhook_password, settings.mailjet_webhook_password_old)
+        self.is_on = bool(user and settings.mailjet_webhook_password)
+        self._credentials = live(*[f"{user}:{password}" for password in passwords if user and password])
 
     def authenticate(self, incoming: Incoming) -> None:
         """Compare the Basic credentials."""
-        check_basic(incoming.headers, self._user, self._password)
+        check_basic(incoming.headers, self._credentials)
 
     def read(self, incoming: Incoming) -> tuple[Reading, ...]:
         """Read an event or an array of them; one that cannot be read does not stop the others."""

@@ -1,6 +1,6 @@
-"""Mailmodo tells what a contact did: one activity per webhook.
+"""Mailmodo tells what a contact did: one activity, exported form or pass of a journey per webhook.
 
-The vendor publishes no payload for this role and signs nothing, so a secret in the URL is the proof.
+The vendor signs nothing, so a secret in the URL is the proof. It publishes no payload for activities.
 Source: vendor notes Mailmodo 3.4, 5.1, 6; event names from Segment's Mailmodo source page.
 """
 
@@ -23,13 +23,17 @@ from bridge.engagement import (
     instant_from_iso,
 )
 from bridge.errors import Unreadable
-from bridge.sources.base import Reading, check_secret, leftovers, parse_json, text_of
+from bridge.sources.base import Reading, check_secret, leftovers, live, parse_json, text_of
+from bridge.sources.mailmodo_forms import is_form, is_journey, read_form, read_journey
 
 if TYPE_CHECKING:
     from bridge.settings import Settings
     from bridge.sources.base import Incoming
 
-__all__ = ["KINDS", "MailmodoSource"]
+__all__ = ["ACTIVITY", "KINDS", "MailmodoSource"]
+
+ACTIVITY: Final = "activity"
+"""Where an activity comes from, for the routing table."""
 
 KINDS: Final = {
     "Email Sent": Kind.SENT,
@@ -80,18 +84,22 @@ class MailmodoSource:
     dedup_window = timedelta(days=7)
 
     def __init__(self, settings: Settings) -> None:
-        self._secret = settings.mailmodo_webhook_secret
-        self.is_on = bool(self._secret)
+        self._secrets = live(settings.mailmodo_webhook_secret, settings.mailmodo_webhook_secret_old)
+        self.is_on = bool(settings.mailmodo_webhook_secret)
 
     def authenticate(self, incoming: Incoming) -> None:
         """Compare the secret in the URL."""
-        check_secret(incoming.secret, self._secret)
+        check_secret(incoming.secret, self._secrets)
 
     def read(self, incoming: Incoming) -> tuple[Reading, ...]:
-        """Read one activity."""
+        """Read one activity, form or pass, by its shape."""
         data = parse_json(incoming.body)
         if not isinstance(data, dict):
             raise Unreadable("wanted an activity as a JSON object")
+        if is_journey(data):
+            return (read_journey(data, incoming),)
+        if is_form(data):
+            return (read_form(data, incoming),)
         key = dedup_key(data)
         engagement = read_activity(data, incoming, engagement_id(self.name, key))
         return (Reading(dedup_key=key, raw=incoming.body, engagement=engagement),)
@@ -152,6 +160,7 @@ def read_activity(data: dict[str, Any], incoming: Incoming, id_: str) -> Engagem
         failure=Failure(
             reason=text_of(properties.get("reason")), is_hard=_flag(properties.get("is_hard_bounce"))
         ),
+        where=ACTIVITY,
         client=Client(apple_privacy_open=_flag(properties.get("apple_privacy_open"))),
         extras=_extras(data, properties),
     )

@@ -44,6 +44,7 @@ SETTINGS: dict[str, Any] = {
     "mailjet_webhook_password": "mj-secret",
     "customerio_signing_keys": ["local-signing-key"],
     "segment_destination_api_key": "destination-key",
+    "segment_webhook_secret": "sg-secret",
     "segment_write_key_mailmodo": "write-mailmodo",
     "segment_write_key_mailjet": "write-mailjet",
     "segment_write_key_customerio": "write-customerio",

@@ -9,16 +9,21 @@ import pytest
 
 from bridge import app as bridge_app
 from bridge.admin import ADMIN_ROUTES
+from bridge.sources.segment import sign as segment_sign
+from bridge.sources.segment import signed_part
 from bridge.store import SqliteStore, State
 from contracts import Judge, load_contract
 from tests.bridge.rig import activity, customerio_event, identify, mailjet_event, rig, track
+from tests.bridge.test_mailmodo_forms import FORM, JOURNEY
 
 PATHS = {
     "receiveCleverTapTrigger": "/sources/clevertap/ct-secret/campaigns/camp-1",
+    "receiveCleverTapTriggerWithBasic": "/sources/clevertap/campaigns/camp-1",
     "receiveMailmodoActivity": "/sources/mailmodo/mm-secret",
     "receiveMailjetEvents": "/sources/mailjet",
     "receiveCustomerIoEvent": "/sources/customerio",
     "receiveSegmentEvent": "/sources/segment",
+    "receiveSegmentWebhook": "/sources/segment/sg-secret",
 }
 
 
@@ -50,6 +55,9 @@ async def test_every_path_that_is_served_is_in_the_contract():
         ("receiveCustomerIoEvent", customerio_event()),
         ("receiveSegmentEvent", identify("u-1", email="a@b.co")),
         ("receiveSegmentEvent", track()),
+        ("receiveSegmentWebhook", [track()]),
+        ("receiveMailmodoActivity", FORM),
+        ("receiveMailmodoActivity", JOURNEY),
     ],
 )
 def test_usual_webhooks_keep_the_contract(operation: str, body: object):
@@ -79,6 +87,21 @@ async def test_one_webhook_of_every_source_is_stored():
 
         assert counts.accepted == 7  # the activity has two outcomes
         assert counts.pending == 0
+
+
+async def test_every_inlet_of_segment_and_clevertap_takes_its_proof():
+    async with rig(segment_signing_secrets=["s3cret"]) as made:
+        basic = await made.post("/sources/clevertap/campaigns/c-1", {"email": "a@b.co"}, user="x:ct-secret")
+        raw = json.dumps([identify("u-1", email="a@b.co"), track("u-1")], separators=(",", ":")).encode()
+        signed = {"X-Signature": segment_sign("s3cret", signed_part(raw))}
+        webhook = await made.post("/sources/segment/sg-secret", raw, headers=signed)
+        unsigned = await made.post("/sources/segment/sg-secret", raw)
+        counts = await made.settle()
+
+        assert basic == (200, {"stored": 1, "known": 0})
+        assert webhook == (200, {"stored": 2, "known": 0})
+        assert unsigned[0] == 401
+        assert counts.delivered == 3
 
 
 async def test_a_repeated_webhook_is_answered_200_and_delivered_once():
@@ -111,6 +134,7 @@ async def test_a_source_that_is_not_set_up_is_404(path: str):
         "mailjet_webhook_password": "",
         "customerio_signing_keys": [],
         "segment_destination_api_key": "",
+        "segment_webhook_secret": "",
     }
     async with rig(**off) as made:
         assert (await made.post(path, {}))[0] == 404
@@ -156,12 +180,14 @@ async def test_a_mapping_that_raises_does_not_reach_the_vendor(monkeypatch: pyte
         assert (await made.settle()).quarantined == 1
 
 
-async def test_segment_hears_which_calls_are_not_supported():
+async def test_a_call_of_segment_that_goes_nowhere_is_stored_and_answered_200():
     async with rig() as made:
-        status, answer = await made.from_segment({"type": "page", "messageId": "m-1"})
+        answer = await made.from_segment({"type": "page", "messageId": "m-1"})
 
-        assert (status, answer) == (501, {"message": "page calls are not supported; identify and track are"})
-        assert (await made.settle()).accepted == 0
+        assert answer == (200, {"stored": 1, "known": 0})
+        assert (await made.settle()).filtered == 1
+        (kept,) = await made.bridge._store.deliveries(State.FILTERED)
+        assert kept.reason == "unsupported_type"
 
 
 async def test_an_empty_mailjet_array_is_taken():

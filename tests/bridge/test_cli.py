@@ -146,7 +146,7 @@ def test_explain_shows_the_rows_of_a_captured_webhook(tmp_path: Path, given: lis
         ([mailjet_event("click")], "segment/mailjet as 'Email Link Clicked'"),
         ({"email": "a@b.co"}, "triggerCampaign /api/v1/triggerCampaign/CAMPAIGN"),
         ({"metric": "opened", "timestamp": 1}, "customerio other"),
-        ({"type": "page", "messageId": "m"}, "answered 501"),
+        ({"type": "page", "messageId": "m"}, "filtered, unsupported_type"),
         (
             {"type": "identify", "messageId": "m", "traits": {"email": "a@b.co"}},
             "addToList /api/v1/addToList",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from bridge.delivery import back_off_s
+from bridge.settling import back_off_s
 from bridge.store import Delivery, Settlement, State
 from tests.bridge.rig import START, activity, clevertap_answer, identify, mailjet_event, rig, track
 
@@ -127,7 +127,8 @@ async def test_calls_keep_the_rate_that_the_plan_allows():
 
         times = [request.at_s for request in made.mailmodo.requests]
         assert len(times) == 20
-        assert all(later - earlier >= 0.99 for earlier, later in zip(times, times[10:], strict=False))
+        # Whatever second one looks at: a call and the fifth after it are a second apart.
+        assert all(later - earlier >= 1.0 for earlier, later in zip(times, times[5:], strict=False))
         assert times[-1] == pytest.approx(3.0, abs=0.1)
 
 

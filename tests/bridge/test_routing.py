@@ -767,11 +767,12 @@ def test_explain_shows_rows_gates_and_calls():
 
     assert lines[0].startswith("mailmodo opened at 2026-03-02T03:29:58.250000+00:00 id ")
     assert lines[1:3] == [
-        "  -> segment/mailmodo as 'Email Opened', if Segment identified this address before",
+        "  row mailmodo opened activity -> segment/mailmodo as 'Email Opened', if Segment identified this address before",
         "     filtered: not_identified",
     ]
     assert (
-        lines[3] == "  -> clevertap as 'MM Email Opened', if a CleverTap trigger that brought a clevertap_id"
+        lines[3]
+        == "  row mailmodo opened activity -> clevertap as 'MM Email Opened', if a CleverTap trigger that brought a clevertap_id"
     )
     assert lines[4].startswith('     upload {"type":"event","objectId"')
 

@@ -80,7 +80,7 @@ def test_secrets_are_not_in_the_settings_text():
         ("age_limit_s = inf", ":1:15", "age_limit_s", "found inf, wanted a number"),
         ("age_limit_s = nan", ":1:15", "age_limit_s", "found nan, wanted a number"),
         ('customerio_signing_keys = "one"', ":1:27", "customerio_signing_keys", "wanted a list of texts"),
-        ('[mailmodo]\nuncertain = "maybe"', ":2:13", "mailmodo_uncertain", "hold or retry"),
+        ('[mailmodo]\nuncertain = "maybe"', ":2:13", "mailmodo_uncertain", "hold or reconcile or retry"),
         ('segment_url = "api.segment.io"', ":1:15", "segment_url", "a URL that starts with https://"),
         (
             'port = 1\nclevertap = {account_id = "ZWW"}',

@@ -1,0 +1,40 @@
+"""Calls per second, whatever second one looks at."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.pacing import Pace
+
+waits = st.lists(st.floats(min_value=0, max_value=3, allow_nan=False), max_size=60)
+
+
+@given(rate=st.floats(min_value=0.1, max_value=50), waits=waits)
+def test_no_window_holds_more_calls_than_the_rate(rate: float, waits: list[float]):
+    """Whoever calls whenever it is allowed to never makes more calls in a window than the rate says."""
+    pace = Pace(rate)
+    now_s = 0.0
+    calls: list[float] = []
+    for wait_s in waits:
+        now_s += wait_s + pace.wait_s(now_s + wait_s)
+        # What a timer gives may be a hair early: whoever finds nothing free waits again.
+        while pace.free(now_s) == 0:
+            now_s += max(pace.wait_s(now_s), 1e-6)
+        pace.spend(1, now_s)
+        calls.append(now_s)
+
+    most = max(1, int(rate))
+    window_s = most / rate
+    assert all(later - first >= window_s - 1e-6 for first, later in zip(calls, calls[most:], strict=False))
+    assert all(first <= later for first, later in pairwise(calls))
+
+
+def test_no_rate_is_no_limit():
+    pace = Pace(0)
+    pace.spend(1000, 0.0)
+
+    assert pace.free(0.0) is None
+    assert pace.wait_s(0.0) == 0
