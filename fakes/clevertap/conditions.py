@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ _DEVICES: Final = {"Android": "Mobile", "iOS": "Mobile", "Windows": "Mobile", "W
 _PLATFORMS: Final = {"Android": "AndroidApp", "iOS": "iOSApp", "Windows": "WindowsApp", "Web": "Website"}
 _GENDERS: Final = {"female": "F", "male": "M"}
 _YEAR_DAYS: Final = 365.25
+_DATE: Final = re.compile(r"\$D_-?[0-9]{1,10}", re.ASCII)
 
 
 def on_properties(wanted: Any) -> tuple[Callable[[Mapping[str, Any]], bool], ...]:
@@ -110,8 +112,8 @@ def person_values(kind: str, profile: Profile, now: datetime) -> Mapping[str, An
 def _demographics(profile: Profile, now: datetime) -> Mapping[str, Any]:
     found = dict(profile.properties)
     born = found.get("DOB")
-    if "Age" not in found and isinstance(born, str) and (seconds := born.removeprefix("$D_")).isdigit():
-        age = (now - datetime.fromtimestamp(min(int(seconds), 9_999_999_999), UTC)).days / _YEAR_DAYS
+    if "Age" not in found and isinstance(born, str) and _DATE.fullmatch(born):
+        age = (now - datetime.fromtimestamp(int(born[3:]), UTC)).days / _YEAR_DAYS
         found["Age"] = int(age)
     if (gender := found.get("Gender")) in ("M", "F"):
         found["Gender"] = [gender, next(word for word, letter in _GENDERS.items() if letter == gender)]

@@ -42,6 +42,12 @@ class CleverTapControl(VendorControl):
         sender, journeys = dashboard._sender, dashboard.journeys  # noqa: SLF001 - parts of one fake
         return {
             "account": Root(fake.state),
+            "numbers": Root(dashboard, only=("_prepared",)),
+            "exports": Root(fake._reading._exports, only=("_by_cursor",)),  # noqa: SLF001 - as above
+            "counts": Root(fake._counting, only=("_pending",)),  # noqa: SLF001 - as above
+            "upkeep": Root(fake._upkeep, only=("_waits",)),  # noqa: SLF001 - as above
+            "targets": Root(fake._targets, only=("_targets", "_made_at")),  # noqa: SLF001 - as above
+            "sends": Root(fake._sends, only=("_sent",)),  # noqa: SLF001 - as above
             "webhooks": Root(dashboard._webhooks),  # noqa: SLF001 - as above
             "campaigns": Root(dashboard._campaigns),  # noqa: SLF001 - as above
             "segments": Root(dashboard.segments),
@@ -57,7 +63,13 @@ class CleverTapControl(VendorControl):
     def live(self) -> dict[str, object]:
         """Name the parts of the running fake that waits refer to."""
         dashboard = self._fake.dashboard
-        return {**super().live(), "dashboard": dashboard, "sender": dashboard._sender}  # noqa: SLF001 - as above
+        return {
+            **super().live(),
+            "dashboard": dashboard,
+            "sender": dashboard._sender,  # noqa: SLF001 - parts of one fake
+            "upkeep": self._fake._upkeep,  # noqa: SLF001 - as above
+            "targets": self._fake._targets,  # noqa: SLF001 - as above
+        }
 
     async def put(self, document: Json) -> None:
         """Make the account what it was; what runs by schedule runs on."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.contents import MODES, read_content
@@ -14,6 +15,7 @@ from fakes.clevertap.errors import (
     InvalidTemplate,
     UnknownWebhook,
     incomplete_target,
+    incorrect_usage,
     malformed_request,
     refused,
     too_many_requests,
@@ -24,7 +26,7 @@ from fakes.clevertap.schedules import Schedule, read_schedule
 from fakes.clevertap.wire import json_answer, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from aiohttp import web
 
@@ -37,6 +39,7 @@ __all__ = ["Target", "TargetStatus", "Targets"]
 
 _SECOND: Final = timedelta(seconds=1)
 _DEVICES: Final = ("android", "ios", "windows", "web", "chrome", "firefox", "safari")
+_FLAGS: Final = ("estimate_only", "skip_estimate", "draft", "send_to_all_devices")
 _MOST_SEGMENTS: Final = 500
 
 
@@ -59,24 +62,30 @@ class Target:
         name: As the call named it.
         mode: Its `target_mode`.
         schedule: When it runs.
-        audience: Finds whom it is for, afresh for each run.
+        where: The query of whom it is for; None when a segment says so.
+        segment: Name of the segment; None for everybody.
+        devices: On which platforms, for a push; empty for any.
         is_draft: Whether it only lies there.
         labels: As given.
         conversion: Name of the event that counts as a conversion; empty for none.
         next_at: When it runs next; None when it does not.
+        runs: How often it has run.
+        timer: Of the next run.
     """
 
     running: RunningCampaign
     name: str
     mode: str
     schedule: Schedule
-    audience: Callable[[], Sequence[Profile]]
+    where: Any = None
+    segment: str | None = None
+    devices: tuple[str, ...] = ()
     is_draft: bool = False
     labels: tuple[str, ...] = ()
     conversion: str = ""
     next_at: datetime | None = None
-    has_run: bool = False
-    timer: asyncio.TimerHandle | None = field(default=None)
+    runs: int = 0
+    timer: asyncio.TimerHandle | None = None
 
     @property
     def status(self) -> TargetStatus:
@@ -85,7 +94,7 @@ class Target:
             return TargetStatus.DRAFT
         if self.running.is_stopped:
             return TargetStatus.STOPPED
-        if not self.has_run:
+        if not self.runs:
             return TargetStatus.SCHEDULED
         counts = self.running.statistics
         is_done = self.next_at is None and counts.qualified == counts.sent + counts.failed
@@ -150,47 +159,65 @@ class Targets:
     async def _create(self, call: Call) -> web.Response:
         body = await self._enter(call)
         self._slow_down()
+        flags = {key: body.get(key, False) for key in _FLAGS}
+        if not all(isinstance(flag, bool) for flag in flags.values()):
+            raise refused(f"{', '.join(_FLAGS)} need to be true/false")
+        target = self._read(body, is_draft=flags["draft"])
+        answer: dict[str, Any] = {"status": "success"}
+        if not flags["estimate_only"]:
+            answer["id"] = target.running.id
+        if not flags["skip_estimate"]:
+            answer["estimates"] = _estimates(target.mode, self._meant(target), target.devices)
+        if not flags["estimate_only"]:
+            self._publish(target)
+        return json_answer(answer)
+
+    def _read(self, body: Mapping[str, Any], *, is_draft: bool) -> Target:
+        """Read what a campaign is to be.
+
+        Raises:
+            CleverTapError: It is none.
+        """
         name, mode = body.get("name"), body.get("target_mode", "push")
         if not isinstance(name, str) or not name.strip():
             raise refused("name is mandatory")
         mode = mode.lower() if isinstance(mode, str) else ""
         if mode not in MODES:
             raise refused("Invalid target_mode")
-        flags = {
-            key: body.get(key, False)
-            for key in ("estimate_only", "skip_estimate", "draft", "send_to_all_devices")
-        }
-        if not all(isinstance(flag, bool) for flag in flags.values()):
-            raise refused("estimate_only, skip_estimate, draft and send_to_all_devices need to be true/false")
         devices = _texts(body, "devices")
         if not set(devices) <= set(_DEVICES):
             raise refused("Invalid devices")
-        audience = self._audience(body, mode, devices)
+        segment = self._audience(body)
+        now, offset = self._now, self._account.settings.utc_offset
+        schedule = read_schedule(body.get("when"), now=now, utc_offset=offset)
+        labels, conversion = _texts(body, "labels"), _conversion(body)
         try:
             running = self._dashboard().prepare(read_content(mode, name, body))
         except (InvalidTemplate, UnknownWebhook) as error:
             raise refused(str(error)) from None
-        schedule = read_schedule(
-            body.get("when"), now=self._now, utc_offset=self._account.settings.utc_offset
-        )
-        target = Target(
+        return Target(
             running,
             name,
             mode,
             schedule,
-            audience,
-            is_draft=flags["draft"],
-            labels=_texts(body, "labels"),
-            conversion=_conversion(body),
+            where=body.get("where"),
+            segment=segment,
+            devices=devices,
+            is_draft=is_draft,
+            labels=labels,
+            conversion=conversion,
         )
-        answer: dict[str, Any] = {"status": "success"}
-        if not flags["estimate_only"]:
-            answer["id"] = running.id
-        if not flags["skip_estimate"]:
-            answer["estimates"] = _estimates(mode, audience(), devices)
-        if not flags["estimate_only"]:
-            self._publish(target)
-        return json_answer(answer)
+
+    def _audience(self, body: Mapping[str, Any]) -> str | None:
+        """Check whom a campaign is for, and give the name of the segment; None for everybody, or for a query."""
+        if ("where" in body) is ("segment" in body):
+            raise refused("One of where and segment is mandatory")
+        if "segment" in body:
+            return self._segment(body["segment"])
+        if body["where"] is None:
+            raise incorrect_usage()
+        self._people(body["where"], None)  # what is wrong with it is wrong now
+        return None
 
     def _slow_down(self) -> None:
         """Refuse more calls in a second than the page on creating campaigns allows."""
@@ -204,29 +231,20 @@ class Targets:
             raise too_many_requests()
         self._made_at.append(now)
 
-    def _audience(
-        self, body: Mapping[str, Any], mode: str, devices: Sequence[str]
-    ) -> Callable[[], Sequence[Profile]]:
-        if ("where" in body) is ("segment" in body):
-            raise refused("One of where and segment is mandatory")
+    def _people(self, where: Any, segment: str | None) -> Sequence[Profile]:
+        """Find whom a query or a segment means now."""
         state = self._account.state
-        if "where" in body:
-            where, offset = body["where"], self._account.settings.utc_offset
+        if where is not None:
+            offset = self._account.settings.utc_offset
+            return read_query(where, state, utc_offset=offset, now=self._now).profiles(state)
+        if segment is None:
+            return state.profiles
+        segments = self._dashboard().segments
+        return [profile for profile in state.profiles if segments.contains(segment, profile)]
 
-            def found() -> Sequence[Profile]:
-                return read_query(where, state, utc_offset=offset, now=self._now).profiles(state)
-
-            found()  # what is wrong with it is wrong now
-        else:
-            name = self._segment(body["segment"])
-
-            def found() -> Sequence[Profile]:
-                segments = self._dashboard().segments
-                return [
-                    profile for profile in state.profiles if name is None or segments.contains(name, profile)
-                ]
-
-        return lambda: [profile for profile in found() if _is_meant(mode, profile, devices)]
+    def _meant(self, target: Target) -> Sequence[Profile]:
+        people = self._people(target.where, target.segment)
+        return [profile for profile in people if _is_meant(target.mode, profile, target.devices)]
 
     def _segment(self, wanted: Any) -> str | None:
         """Find a segment by its id; None for everybody."""
@@ -246,25 +264,22 @@ class Targets:
             "campaign_created", "", campaign=target.name, id=target.running.id, mode=target.mode
         )
         if not target.is_draft:
-            self._wait(target, target.schedule.runs())
+            self._wait(target)
 
-    def _wait(self, target: Target, runs: Iterator[datetime]) -> None:
-        target.next_at = next(runs, None)
+    def _wait(self, target: Target) -> None:
+        target.next_at = next(islice(target.schedule.runs(), target.runs, None), None)
         if target.next_at is None:
             return
         left_s = (target.next_at - self._now).total_seconds()
         if left_s <= 0:
-            self._run(target, runs)
+            self._run(target)
         else:
-            loop = asyncio.get_running_loop()
-            target.timer = loop.call_later(left_s, self._run, target, runs)
+            target.timer = asyncio.get_running_loop().call_later(left_s, self._run, target)
 
-    def _run(self, target: Target, runs: Iterator[datetime]) -> None:
-        if target.running.is_stopped:
-            return
-        target.has_run = True
-        self._dashboard().send(target.running, target.audience())
-        self._wait(target, runs)
+    def _run(self, target: Target) -> None:
+        target.runs += 1
+        self._dashboard().send(target.running, self._meant(target))
+        self._wait(target)
 
     async def _stop(self, call: Call) -> web.Response:
         target = self._found(await self._enter(call))

@@ -62,7 +62,7 @@ class Upkeep:
     def __init__(self, account: UpkeepAccount, gate: Gate) -> None:
         self._account = account
         self._gate = gate
-        self._waits: set[asyncio.TimerHandle] = set()
+        self._waits: list[asyncio.TimerHandle] = []
 
     def stop(self) -> None:
         """Forget what is yet to be done."""
@@ -128,13 +128,15 @@ class Upkeep:
         return (start if start > now else start + timedelta(days=1)) - now
 
     def _later(self, wait: timedelta, work: Callable[[Profile], None], profile: Profile) -> None:
-        def run() -> None:
-            self._waits.discard(handle)
-            if not profile.current.is_deleted:
-                work(profile.current)
+        self._waits.append(
+            asyncio.get_running_loop().call_later(wait.total_seconds(), self._do, work, profile)
+        )
 
-        handle = asyncio.get_running_loop().call_later(wait.total_seconds(), run)
-        self._waits.add(handle)
+    def _do(self, work: Callable[[Profile], None], profile: Profile) -> None:
+        now = asyncio.get_running_loop().time()
+        self._waits = [handle for handle in self._waits if handle.when() > now]
+        if not profile.current.is_deleted:
+            work(profile.current)
 
     async def _subscribe(self, call: Call) -> web.Response:
         return self._judge(await self._enter(call), self._change_subscription)
