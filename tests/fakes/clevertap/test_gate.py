@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -137,3 +138,34 @@ async def test_fourth_query_in_flight_is_429_whatever_it_asks() -> None:
         assert sorted(status for status, _ in queries) == [200, 200, 200, 429]
         assert upload[0] == 200
         ct.stage.recorder.check()
+
+
+async def test_refusal_says_what_was_recorded_in_2018() -> None:
+    """Byte for byte the recording has spaces; what it says, and under which media type, is the same."""
+    recorded = '{ "status" : "fail" , "error" : "Account ID is not valid" , "code" : 401}'
+    async with account(CleverTapSettings(legacy_auth_errors=True)) as ct:
+        _, answer = await ct.call(
+            "POST", "/1/upload", body={"d": []}, headers=headers(account_id="AAA-AAA-AAAA")
+        )
+
+        [exchange] = ct.stage.recorder.exchanges
+        assert len(recorded) == 73
+        assert answer == json.loads(recorded)
+        assert exchange.response_headers["Content-Type"] == "application/json;charset=utf-8"
+
+
+async def test_fault_of_the_server_is_told_in_the_recorded_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with account() as ct:
+
+        def fail(_email: str) -> None:
+            raise RuntimeError("the fake's own fault")
+
+        monkeypatch.setattr(ct.fake.state, "profile_by_email", fail)
+        status, answer = await ct.call("GET", "/1/profile.json?email=a@example.com")
+
+        assert (status, answer) == (
+            500,
+            {"status": "fail", "error": "An unknown error occurred", "code": 500},
+        )
+        assert [str(error) for error in ct.stage.recorder.errors] == ["the fake's own fault"]
+        ct.stage.recorder.errors.clear()
