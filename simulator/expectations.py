@@ -67,6 +67,12 @@ class Witness:
             **groups,
             "sms": lambda name: _group(self._texts(), lambda one: one.name == f"sms {name}"),
             "push": lambda name: _group(self._texts(), lambda one: one.name == f"push {name}"),
+            "webpush": lambda name: _group(self._texts(), lambda one: one.name == f"webpush {name}"),
+            "email": lambda name: _group(self._texts(), lambda one: one.name == f"email {name}"),
+            "viewed": lambda name: self._reacted("Notification Viewed", name),
+            "tapped": lambda name: self._reacted("Notification Clicked", name),
+            "entered": lambda name: _group(self._entered(), lambda one: one.name == name),
+            "took": lambda path: _group(self._paths(), lambda one: one.name == f"path {path}"),
             "clevertap": lambda event: _group(
                 self.sightings("clevertap.profile"), lambda one: one.name == event
             ),
@@ -129,14 +135,32 @@ class Witness:
 
     def _person(self) -> Iterable[_Sighting]:
         yield from self._texts()
+        yield from self._paths()
         for step in self._journal.steps("receive mail"):
             name = f"mail {step.details.get('subject', '')}"
             yield _Sighting(step.id, name, step.actor, self.since_start(step.at), step.details)
 
     def _texts(self) -> Iterable[_Sighting]:
-        for channel in ("sms", "push"):
+        for channel in ("sms", "push", "webpush", "email"):
             for entry, fact in self._facts("clevertap", f"{channel}_sent"):
                 yield self._sighting(entry, fact, f"{channel} {fact.details.get('campaign')}", fact.details)
+
+    def _entered(self) -> Iterable[_Sighting]:
+        for entry, fact in self._facts("clevertap", "journey_entered"):
+            yield self._sighting(entry, fact, str(fact.details.get("journey")), fact.details)
+
+    def _paths(self) -> Iterable[_Sighting]:
+        for entry, fact in self._facts("clevertap", "journey_path"):
+            details = fact.details
+            name = f"path {details.get('journey')}/{details.get('node')} {details.get('path')}"
+            yield self._sighting(entry, fact, name, details)
+
+    def _reacted(self, event: str, campaign: str) -> Group:
+        """Find who did something with a campaign's message, by the events that CleverTap raised itself."""
+        return _group(
+            self.sightings("clevertap.profile"),
+            lambda one: one.name == event and one.values.get("Campaign Name") == campaign,
+        )
 
     def _facts(self, vendor: str, kind: str) -> Iterable[tuple[str, Fact]]:
         for entry in self._journal.fact_entries(vendor, kind):
@@ -163,7 +187,8 @@ def judge_expectations(
 def _judge(expectation: Expectation, witness: Witness, *, is_complete: bool) -> ExpectationResult:
     if expectation.expression:
         return _judge_expression(expectation, witness)
-    subject = "person" if expectation.predicate.startswith("got") else expectation.subject
+    is_personal = expectation.predicate.startswith("got") or expectation.predicate == "took"
+    subject = "person" if is_personal else expectation.subject
     everything = witness.sightings(subject)
     named = [
         one

@@ -31,6 +31,12 @@ NAMES: Final[Mapping[str, str]] = {
     "marked_as_spam": "people who marked a mail as spam",
     "sms": "`sms('NAME')`: people who got an SMS of that campaign",
     "push": "`push('NAME')`: people who got a push of that campaign",
+    "webpush": "`webpush('NAME')`: people who got a web push of that campaign",
+    "email": "`email('NAME')`: people who got an e-mail of that CleverTap campaign",
+    "viewed": "`viewed('NAME')`: people who looked at a message of that CleverTap campaign",
+    "tapped": "`tapped('NAME')`: people who followed a link, or tapped, in a message of that CleverTap campaign",
+    "entered": "`entered('JOURNEY')`: people who entered that CleverTap journey",
+    "took": "`took('JOURNEY/NODE PATH')`: people who took that path",
     "clevertap": "`clevertap('EVENT')`: people whose CleverTap profile has the event",
     "segment": "`segment('EVENT')`: people for whom Segment accepted the event",
     "mailmodo": "`mailmodo('EVENT')`: people whose Mailmodo contact has the custom event",
@@ -99,6 +105,9 @@ class Group:
         for who, moments in other._moments.items():
             joined[who] = tuple(sorted((*joined.get(who, ()), *moments)))
         return Group(joined)
+
+    def __add__(self, other: Group) -> Group:
+        return self | other  # `|` is a filter in an expression
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Group) and self._moments.keys() == other._moments.keys()

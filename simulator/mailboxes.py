@@ -1,4 +1,4 @@
-"""The people's mailboxes and phones, and what the people do with what arrives there.
+"""The people's mailboxes, and what the people do with what arrives there.
 
 A fake delivers here as to a real mail server. People act over HTTP, as their mail client would: they load
 images, follow links, post forms, and press "spam".
@@ -7,30 +7,27 @@ images, follow links, post forms, and press "spam".
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode, urljoin
 
-import aiohttp
-
-from fakes.kit import ACTOR_HEADER, CAUSE_HEADER, COMPLAINT_HEADER, MailReply
+from fakes.kit import COMPLAINT_HEADER, MailReply
 from simulator.mail_client import answer, read_html, read_mail
+from simulator.recipients import Recipients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fakes.kit import MailMessage, PhoneMessage
+    from fakes.kit import MailMessage
     from simulator.journal import Journal
     from simulator.mail_client import ReadMail
     from simulator.people import Intent, Person
 
-__all__ = ["Mailboxes", "Phones"]
+__all__ = ["Mailboxes"]
 
 _NO_SUCH_USER: Final = MailReply(550, "5.1.1 no such user")
 _MAILBOX_FULL: Final = MailReply(452, "4.2.2 mailbox full")
 _APPLE_PROXY_AGENT: Final = "Mozilla/5.0"
 _APPLE_PROXY_DELAY_S: Final = 20.0
-_KEEPALIVE_S: Final = 1800.0
-"""Shorter than the fakes' servers keep a connection, so that none is lost in the moment of its use."""
 _AGENTS: Final[Mapping[str, str]] = {
     "amp": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
     "html": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
@@ -38,37 +35,7 @@ _AGENTS: Final[Mapping[str, str]] = {
 }
 
 
-class Phones:
-    """Takes text messages for the people's phones.
-
-    Args:
-        people: Who there is.
-        journal: Where what arrives is recorded.
-        everybody_exists: Whether unknown numbers take texts too, as `serve` wants it.
-    """
-
-    def __init__(self, people: Iterable[Person], journal: Journal, *, everybody_exists: bool = False) -> None:
-        self._people = {key: person for person in people for key in (person.phone, person.email)}
-        self._journal = journal
-        self._everybody_exists = everybody_exists
-
-    async def deliver(self, message: PhoneMessage) -> bool:
-        """Put a message on its recipient's phone; False when nobody has that number."""
-        person = self._people.get(message.recipient) or self._people.get(message.email)
-        if person is None and not self._everybody_exists:
-            return False
-        address = person.email if person else message.email or message.recipient
-        details = {
-            "campaign": message.campaign,
-            "text": message.text,
-            "channel": message.channel,
-            "id": message.id,
-        }
-        self._journal.step(f"receive {message.channel}", address, details=details, cause=message.cause)
-        return True
-
-
-class Mailboxes:
+class Mailboxes(Recipients):
     """Takes mail for everybody, and lets each person act on it in their own time.
 
     Args:
@@ -78,14 +45,9 @@ class Mailboxes:
     """
 
     def __init__(self, people: Iterable[Person], journal: Journal, *, everybody_exists: bool = False) -> None:
+        super().__init__(journal)
         self._people = {person.email: person for person in people}
-        self._journal = journal
         self._everybody_exists = everybody_exists
-        self._session: aiohttp.ClientSession | None = None
-        self._timers: set[asyncio.TimerHandle] = set()
-        self._acts: set[asyncio.Task[None]] = set()
-        self._is_closed = False
-        self.errors: list[BaseException] = []
 
     async def deliver(self, message: MailMessage) -> MailReply:
         """Take a mail, or refuse it as the recipient's server would."""
@@ -108,41 +70,6 @@ class Mailboxes:
             self._later(loop, intent.after_s, visit.act, intent)
         return MailReply()
 
-    @property
-    def is_acting(self) -> bool:
-        """Whether somebody is at their mail right now."""
-        return bool(self._acts)
-
-    async def close(self) -> None:
-        """Nobody acts any more; what is under way is finished. Mail is still taken, and stays unread."""
-        self._is_closed = True
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
-        await asyncio.gather(*self._acts, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def fetch(
-        self, method: str, url: str, *, person: Person, cause: str, agent: str, body: bytes | None = None
-    ) -> str:
-        """Send one request as a person's mail client; give the text of the answer."""
-        if self._session is None:
-            connector = aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE_S)
-            self._session = aiohttp.ClientSession(connector=connector)
-        headers = {ACTOR_HEADER: person.email, CAUSE_HEADER: cause, "User-Agent": agent}
-        if body is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        async with self._session.request(
-            method, url, headers=headers, data=body, allow_redirects=False
-        ) as response:
-            return await response.text(errors="replace")
-
-    def step(self, verb: str, person: Person, *, details: Mapping[str, Any], cause: str) -> str:
-        """Record what a person does."""
-        return self._journal.step(verb, person.email, details=details, cause=cause)
-
     def _remember(self, message: MailMessage, address: str) -> str:
         details = {
             "vendor": message.vendor,
@@ -153,21 +80,6 @@ class Mailboxes:
             "amp": message.amp,
         }
         return self._journal.step("receive mail", address, details=details, cause=message.cause)
-
-    def _later(self, loop: asyncio.AbstractEventLoop, after_s: float, act: Any, *arguments: object) -> None:
-        def start() -> None:
-            self._timers.discard(timer)
-            task = loop.create_task(act(*arguments))
-            self._acts.add(task)
-            task.add_done_callback(self._end)
-
-        timer = loop.call_later(after_s, start)
-        self._timers.add(timer)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._acts.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.errors.append(error)
 
 
 class _Visit:

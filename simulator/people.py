@@ -7,13 +7,13 @@ habits and answers when others are added or taken away.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from faker import Faker
 
-from simulator.scenario import HABITS, Deed
+from simulator.scenario import HABITS, PHONE_HABITS, Deed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,11 +31,11 @@ _DIALLING_CODES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One thing a person is going to do with one mail.
+    """One thing a person is going to do with one mail or message.
 
     Attributes:
-        habit: `open`, `click`, `submit`, `unsubscribe` or `mark_as_spam`.
-        after_s: Seconds after the mail arrived.
+        habit: `open`, `click`, `submit`, `unsubscribe` or `mark_as_spam`; on a phone `view` or `tap`.
+        after_s: Seconds after the mail or message arrived.
         link: Which link; empty for the first.
         answers: What to answer, by question; drawn when empty.
     """
@@ -58,6 +58,9 @@ class Person:
         is_named: Whether the scenario speaks of them by name.
         deeds: What they are scripted to do; overrides habits.
         random: Their own generator.
+        phone_random: Another one, for what they do on their phone, so that neither shifts the other.
+        has_push: Whether they have the app, which takes notifications.
+        has_web_push: Whether their browser takes notifications.
     """
 
     name: str
@@ -71,6 +74,9 @@ class Person:
     habits: Mapping[str, Habit]
     properties: Mapping[str, object]
     random: Random
+    phone_random: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - a simulation, not a secret
+    has_push: bool = False
+    has_web_push: bool = False
 
     @property
     def first_name(self) -> str:
@@ -87,11 +93,41 @@ class Person:
             intents = [
                 Intent(habit, deed.after.draw(self.random), deed.link, deed.answers)
                 for habit, deed in self.deeds.items()
-                if deed.after is not None
+                if deed.after is not None and habit in HABITS
             ]
         else:
             intents = list(self._follow_habits(drawn))
         return tuple(sorted(intents, key=lambda intent: (intent.after_s, HABITS.index(intent.habit))))
+
+    def intend_on_phone(self, campaign: str) -> tuple[Intent, ...]:
+        """Decide what to do with a message of a campaign that has just arrived on the phone, in order of time."""
+        chances = {habit: (self.phone_random.random(), self._draw_on_phone(habit)) for habit in PHONE_HABITS}
+        if self.deeds:
+            intents = [
+                Intent(habit, deed.after.draw(self.phone_random), "", {})
+                for habit, deed in self.deeds.items()
+                if habit in PHONE_HABITS and deed.after is not None and deed.on in ("", campaign)
+            ]
+            return tuple(sorted(intents, key=lambda one: (one.after_s, PHONE_HABITS.index(one.habit))))
+        view, tap = self.habits.get("view"), self.habits.get("tap")
+        viewed_s = 0.0
+        intents = []
+        if view is not None:
+            chance, viewed_s = chances["view"]
+            if chance >= view.share.fraction:
+                return ()
+            intents.append(Intent("view", viewed_s, "", {}))
+        if tap is not None:
+            chance, delay_s = chances["tap"]
+            # A share of everyone is drawn among those who look, and larger there.
+            share = tap.share.fraction
+            if chance < (share if tap.share.of or view is None else share / view.share.fraction):
+                intents.append(Intent("tap", viewed_s + delay_s, "", {}))
+        return tuple(intents)
+
+    def _draw_on_phone(self, habit: str) -> float:
+        known = self.habits.get(habit)
+        return known.after.draw(self.phone_random) if known else 0.0
 
     def _follow_habits(self, drawn: Mapping[str, tuple[float, float]]) -> Iterator[Intent]:
         """Whoever does not open a mail does nothing else with it; other delays count from the opening.
@@ -139,6 +175,7 @@ def _others(spec: PeopleSpec, seed: int) -> Iterator[Person]:
         random = split_random(seed, f"person/{number}")
         faker.seed_instance(random.getrandbits(64))
         first, last = faker.first_name(), faker.last_name()
+        phone_random = split_random(seed, f"phone/{number}")
         yield Person(
             name=f"{first} {last}",
             email=f"{_slug(first, last)}.{number}@example.com",
@@ -151,11 +188,16 @@ def _others(spec: PeopleSpec, seed: int) -> Iterator[Person]:
             habits=spec.habits,
             properties={},
             random=random,
+            phone_random=phone_random,
+            has_push=phone_random.random() < spec.push,
+            has_web_push=phone_random.random() < spec.web_push,
         )
 
 
 def _named(person: NamedPerson, spec: PeopleSpec, seed: int) -> Person:
     random = split_random(seed, f"person/{person.email}")
+    phone_random = split_random(seed, f"phone/{person.email}")
+    has_push, has_web_push = (phone_random.random() < share for share in (spec.push, spec.web_push))
     return Person(
         name=person.name,
         email=person.email,
@@ -168,6 +210,9 @@ def _named(person: NamedPerson, spec: PeopleSpec, seed: int) -> Person:
         habits=spec.habits,
         properties=person.properties,
         random=random,
+        phone_random=phone_random,
+        has_push=has_push if person.push is None else person.push,
+        has_web_push=has_web_push if person.web_push is None else person.web_push,
     )
 
 

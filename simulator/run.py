@@ -149,7 +149,7 @@ def _judge(world: World, options: Options, *, real_s: float) -> RunResult:
     if balanced is not None:
         journal.cause_of = _causes(journal, balanced)
     witness = Witness(journal, world.people, world.scenario.starts)
-    errors = [*journal.errors, *world.mailboxes.errors]
+    errors = [*journal.errors, *world.mailboxes.errors, *world.phones.errors]
     return RunResult(
         scenario_title=world.scenario.title,
         scenario_path=world.scenario.file,

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from simulator.clevertap_specs import CampaignSpec, ChannelLimitsSpec, JourneySpec, SegmentSpec
     from simulator.documents import Position
     from simulator.quantities import Delay, Moment, Share
 
 __all__ = [
-    "CampaignSpec",
     "Deed",
     "Expectation",
     "Habit",
@@ -28,12 +28,14 @@ __all__ = [
     "TemplateSpec",
     "TriggeredCampaignSpec",
     "Vendor",
-    "When",
 ]
 
 Vendor = Literal["clevertap", "customerio", "mailjet", "mailmodo", "segment"]
 HABITS = ("open", "click", "submit", "unsubscribe", "mark_as_spam")
 """What people do with mail, in the order in which they are drawn."""
+
+PHONE_HABITS = ("view", "tap")
+"""What people do with what arrives on their phone or in their browser, in the order in which they are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +67,6 @@ class TriggeredCampaignSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class When:
-    """What makes a CleverTap campaign fire by itself: an event, or an event that stays away."""
-
-    did: str = ""
-    did_not: str = ""
-    within_s: float = 0
-    after: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignSpec:
-    """A CleverTap campaign.
-
-    Attributes:
-        calls: Name of the Mailmodo campaign that a webhook campaign triggers.
-        via: `bridge`, or `mailmodo` for the campaign's own trigger URL.
-        body: Custom Body of a webhook campaign.
-        text: Text of an SMS or push.
-        when: None for a campaign that a step launches.
-    """
-
-    name: str
-    channel: str
-    calls: str
-    via: str
-    body: Mapping[str, Any] | str
-    text: str
-    when: When | None
-
-
-@dataclass(frozen=True, slots=True)
 class MailSpec:
     """A message that Mailjet or Customer.io sends."""
 
@@ -115,6 +86,10 @@ class Accounts:
     clevertap_region: str = "in1"
     uploads_profiles: bool = True
     campaigns: tuple[CampaignSpec, ...] = ()
+    clevertap_utc_offset_s: int = 0
+    segments: tuple[SegmentSpec, ...] = ()
+    journeys: tuple[JourneySpec, ...] = ()
+    channel_limits: Mapping[str, ChannelLimitsSpec] = field(default_factory=dict)
     mailjet_messages: tuple[MailSpec, ...] = ()
     mailjet_event_version: int = 2
     mailjet_track_opens: bool = True
@@ -136,22 +111,29 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What a named person does with every mail: when (after it arrives), and with what.
+    """What a named person does with every mail or message: when (after it arrives), and with what.
 
     Attributes:
         after: None means never.
         link: Which link is clicked; empty for the first.
         answers: What is answered, by question; drawn when empty.
+        on: Name of the campaign whose messages are meant; empty for all.
     """
 
     after: Delay | None
     link: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPerson:
-    """Somebody the story speaks of. `deeds` holds only what is scripted; the rest is habit."""
+    """Somebody the story speaks of. `deeds` holds only what is scripted; the rest is habit.
+
+    Attributes:
+        push: Whether they have the app; None leaves it to chance.
+        web_push: Whether their browser takes notifications; None leaves it to chance.
+    """
 
     name: str
     email: str
@@ -161,11 +143,18 @@ class NamedPerson:
     bounces: str
     deeds: Mapping[str, Deed]
     properties: Mapping[str, Any]
+    push: bool | None = None
+    web_push: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleSpec:
-    """The people: how many, from where, with which habits, and who of them is named."""
+    """The people: how many, from where, with which habits, and who of them is named.
+
+    Attributes:
+        push: Share of people with the app on their phone, which takes notifications.
+        web_push: Share of people with a browser that takes notifications.
+    """
 
     count: int
     locale: str
@@ -175,6 +164,8 @@ class PeopleSpec:
     soft_bounces: float
     habits: Mapping[str, Habit]
     named: tuple[NamedPerson, ...]
+    push: float = 0.0
+    web_push: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +201,8 @@ class Expectation:
         text: As written, for reports.
         subject: `clevertap.profile`, `segment.user`, `mailmodo.contact` or `person`; empty for an expression.
         person: Address of the person.
-        predicate: `has`, `lacks`, `got` or `got_no`.
-        what: The event, or `sms NAME`.
+        predicate: `has`, `lacks`, `got`, `got_no` or `took`.
+        what: The event, `sms NAME`, or `JOURNEY/NODE PATH`.
         times: How often exactly; None for at least once.
         within_s: No later than this after the start.
         moment: When, with a tolerance.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from simulator import quantities
-from simulator.problems import did_you_mean
-from simulator.scenario import Accounts, CampaignSpec, MailSpec, TemplateSpec, TriggeredCampaignSpec, When
+from simulator.scenario import Accounts, MailSpec, TemplateSpec, TriggeredCampaignSpec
+from simulator.scenario_clevertap import CleverTapBuilder, utc_offset_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +34,8 @@ def build_accounts(
     stepped = {vendor for step in journey for vendor in VENDORS if vendor in step}
     used = tuple(vendor for vendor in VENDORS if vendor in data or vendor in stepped)
     templates, triggered = _mailmodo(of["mailmodo"], collector)
+    clevertap = CleverTapBuilder(of["clevertap"], triggered, collector)
+    campaigns = clevertap.campaigns()
     mailjet, segment = of["mailjet"], of["segment"]
     has_destination = segment.get("destination") == "Mailmodo"
     if has_destination and "mailmodo" not in used:
@@ -45,7 +47,11 @@ def build_accounts(
         triggered_campaigns=triggered,
         clevertap_region=of["clevertap"].get("region", "in1"),
         uploads_profiles=of["clevertap"].get("profiles", "everyone") == "everyone",
-        campaigns=_campaigns(of["clevertap"].get("campaigns") or (), triggered, collector),
+        campaigns=campaigns,
+        clevertap_utc_offset_s=utc_offset_s(of["clevertap"].get("utc_offset", "+00:00")),
+        segments=clevertap.segments(),
+        journeys=clevertap.journeys(campaigns),
+        channel_limits=clevertap.limits(),
         mailjet_messages=_messages("mailjet", mailjet, collector),
         mailjet_event_version=mailjet.get("event_version", 2),
         mailjet_track_opens=mailjet.get("track_opens", True),
@@ -115,77 +121,6 @@ def _question(
     if question == "text":
         return "text"
     return collector.quantity(path, quantities.parse_scale, text=question, default=(0, 10))
-
-
-def _campaigns(
-    items: Sequence[Mapping[str, Any]],
-    triggered: Sequence[TriggeredCampaignSpec],
-    collector: ProblemCollector,
-) -> tuple[CampaignSpec, ...]:
-    at: Path = ("accounts", "clevertap", "campaigns")
-    webhooks = [item["name"] for item in items if item["channel"] == "webhook"]
-    collector.unique(at, [item["name"] for item in items])
-    return tuple(
-        _campaign((*at, index), item, webhooks, triggered, collector) for index, item in enumerate(items)
-    )
-
-
-def _campaign(
-    path: Path,
-    item: Mapping[str, Any],
-    webhooks: Sequence[str],
-    triggered: Sequence[TriggeredCampaignSpec],
-    collector: ProblemCollector,
-) -> CampaignSpec:
-    calls = str(item.get("calls", "")).removeprefix("mailmodo/")
-    if calls:
-        _check_called((*path, "calls"), calls, triggered, collector)
-    when = item.get("when")
-    return CampaignSpec(
-        name=item["name"],
-        channel=item["channel"],
-        calls=calls,
-        via=item.get("via", "bridge"),
-        body=item.get("body", ""),
-        text=item.get("text", ""),
-        when=None if when is None else _when((*path, "when"), when, webhooks, collector),
-    )
-
-
-def _check_called(
-    path: Path, name: str, triggered: Sequence[TriggeredCampaignSpec], collector: ProblemCollector
-) -> None:
-    """Find a call of what there is not, or of a campaign whose activities would never come back."""
-    collector.known(
-        path,
-        name,
-        among=[campaign.name for campaign in triggered],
-        what="a Mailmodo campaign",
-        add_under="accounts.mailmodo.campaigns",
-    )
-    for campaign in triggered:
-        if campaign.name == name and campaign.trigger_app != "CleverTap":
-            collector.note(
-                path,
-                f"CleverTap calls `{name}`, whose `trigger_app` is {campaign.trigger_app}: what people do with "
-                "the mail would never come back to CleverTap",
-                f"add `trigger_app: CleverTap` to `{name}` under `accounts.mailmodo.campaigns`",
-            )
-
-
-def _when(path: Path, data: Mapping[str, Any], webhooks: Sequence[str], collector: ProblemCollector) -> When:
-    after = data.get("after", "")
-    if after and after not in webhooks:
-        # A near miss of a campaign's name is a slip; anything else is taken as an event's name.
-        hint = did_you_mean(after, webhooks)
-        if hint.startswith("did"):
-            collector.note((*path, "after"), f"found `{after}`, which is no webhook campaign", hint)
-    return When(
-        did=data.get("did", ""),
-        did_not=data.get("did_not", ""),
-        within_s=collector.duration((*path, "within"), data.get("within")),
-        after=after,
-    )
 
 
 def _messages(vendor: str, data: Mapping[str, Any], collector: ProblemCollector) -> tuple[MailSpec, ...]:

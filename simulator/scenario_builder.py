@@ -51,10 +51,27 @@ def build_scenario(document: Document) -> Scenario:
         expect=ExpectationBuilder(accounts, people, collector).build(data.get("expect") or ()),
     )
     _check_length(scenario, collector)
+    _check_reactions(scenario, collector)
     check_texts(accounts, people, scenario.journey, collector)
     if collector.problems:
         raise ScenarioInvalid(collector.problems)
     return scenario
+
+
+def _check_reactions(scenario: Scenario, collector: ProblemCollector) -> None:
+    """Find a reaction to a message that nobody sends."""
+    campaigns = [one.name for one in scenario.accounts.campaigns if one.channel in ("sms", "push", "webpush")]
+    for index, person in enumerate(scenario.people.named):
+        for habit, word in (("view", "views"), ("tap", "taps")):
+            deed = person.deeds.get(habit)
+            if deed is not None and deed.on:
+                collector.known(
+                    ("people", "named", index, word, "on"),
+                    deed.on,
+                    among=campaigns,
+                    what="a CleverTap campaign to phones or browsers",
+                    add_under="accounts.clevertap.campaigns",
+                )
 
 
 def _check_length(scenario: Scenario, collector: ProblemCollector) -> None:

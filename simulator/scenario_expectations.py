@@ -9,6 +9,7 @@ from simulator import quantities
 from simulator.quantities import Moment
 from simulator.scenario import Expectation
 from simulator.scenario_accounts import VENDORS
+from simulator.scenario_nodes import paths_of
 from simulator.scenario_people import find_person
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ExpectationBuilder"]
 
 _SUBJECTS: Final = ("clevertap.profile", "segment.user", "mailmodo.contact", "person")
-_PREDICATES: Final = ("has", "lacks", "got", "got_no")
+_PREDICATES: Final = ("has", "lacks", "got", "got_no", "took")
 
 
 class ExpectationBuilder:
@@ -52,7 +53,7 @@ class ExpectationBuilder:
             subject=subject,
             person=find_person((*path, subject), data[subject], self._people, self._collector),
             predicate=predicate,
-            what=data[predicate],
+            what=f"path {data[predicate]}" if predicate == "took" else data[predicate],
             times=1 if data.get("once") else data.get("times"),
             within_s=self._collector.duration((*path, "within"), within) if within else None,
             moment=self._moment((*path, "at"), moment) if moment else None,
@@ -67,6 +68,8 @@ class ExpectationBuilder:
             self._collector.note((*path, subject), problem, "add it under `accounts`")
         if predicate.startswith("got"):
             self._check_got((*path, predicate), data[predicate])
+        elif predicate == "took":
+            self._check_took((*path, predicate), data[predicate])
         elif subject == "person":
             problem = f"a person has no events of their own; `{predicate}` needs a vendor's record"
             hint = "use `clevertap.profile`, `segment.user` or `mailmodo.contact`, or `got: sms NAME`"
@@ -91,6 +94,26 @@ class ExpectationBuilder:
                 what=f"a CleverTap campaign on the channel {channel}",
                 add_under="accounts.clevertap.campaigns",
             )
+
+    def _check_took(self, path: Path, took: str) -> None:
+        """Find a path in a journey that there is not."""
+        place, _, way = took.rpartition(" ")
+        name, _, node_name = place.partition("/")
+        journeys = self._accounts.journeys
+        self._collector.known(
+            path, name, among=[one.name for one in journeys], what="a CleverTap journey",
+            add_under="accounts.clevertap.journeys",
+        )  # fmt: skip
+        for journey in journeys:
+            if journey.name != name:
+                continue
+            nodes = {node.name: node for node in journey.nodes}
+            under = "accounts.clevertap.journeys[].nodes"
+            self._collector.known(path, node_name, among=nodes, what=f"a node of `{name}`", add_under=under)
+            if node_name in nodes:
+                ways = paths_of(nodes[node_name])
+                what = f"a path out of `{node_name}`"
+                self._collector.known(path, way, among=ways, what=what, add_under=under)
 
     def _moment(self, path: Path, text: str) -> Moment:
         return self._collector.quantity(path, quantities.parse_moment, text=text, default=Moment(0, 0))

@@ -70,11 +70,19 @@ class JourneyBuilder:
 
     def _check_noun(self, path: Path, vendor: str, verb: str, noun: str) -> None:
         accounts = self._accounts
+        journeys = [one.name for one in accounts.journeys if one.is_triggered]
         known = {
-            "launch": ([one.name for one in accounts.campaigns], "a CleverTap campaign", "campaigns"),
+            "launch": (
+                [*(one.name for one in accounts.campaigns), *journeys],
+                "a CleverTap campaign"
+                + (", or a journey that begins with `trigger: true`" if accounts.journeys else ""),
+                "campaigns",
+            ),
             "trigger": (
-                [one.name for one in accounts.triggered_campaigns],
-                "a Mailmodo campaign",
+                [one.name for one in accounts.campaigns]
+                if vendor == "clevertap"
+                else [one.name for one in accounts.triggered_campaigns],
+                "a CleverTap campaign" if vendor == "clevertap" else "a Mailmodo campaign",
                 "campaigns",
             ),
             "send": ([one.name for one in messages_of(accounts, vendor)], "a message", "messages"),
@@ -83,9 +91,14 @@ class JourneyBuilder:
             names, what, section = known[verb]
             add_under = f"accounts.{vendor}.{section}"
             self._collector.known(path, noun, among=names, what=what, add_under=add_under)
-        if verb == "launch" and any(one.name == noun and one.when for one in accounts.campaigns):
+        when = next((one.when for one in accounts.campaigns if one.name == noun), None)
+        if verb == "launch" and when is not None and not when.segment:
             problem = f"campaign `{noun}` has a `when` and fires by itself"
-            self._collector.note(path, problem, "drop `when` or the step")
+            hint = f"say `trigger {noun}`" if when.is_external else "drop `when` or the step"
+            self._collector.note(path, problem, hint)
+        if vendor == "clevertap" and verb == "trigger" and when is not None and not when.is_external:
+            problem = f"campaign `{noun}` has a `when` and fires by itself"
+            self._collector.note(path, problem, "say `when: {external: true}`, or drop the step")
 
     def _audience(self, path: Path, audience: str | Sequence[str]) -> str | tuple[str, ...]:
         if not isinstance(audience, str):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simulator import quantities
 from simulator.problems import did_you_mean
 from simulator.quantities import Delay
-from simulator.scenario import HABITS, Deed, Habit, NamedPerson, PeopleSpec
+from simulator.scenario import HABITS, PHONE_HABITS, Deed, Habit, NamedPerson, PeopleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ _DEEDS: Final[Mapping[str, str]] = {
     "submits": "submit",
     "unsubscribes": "unsubscribe",
     "marks_as_spam": "mark_as_spam",
+    "views": "view",
+    "taps": "tap",
 }
 
 
@@ -52,6 +54,8 @@ def build_people(data: Mapping[str, Any], collector: ProblemCollector) -> People
         soft_bounces=soft,
         habits=_habits(data.get("habits") or {}, collector),
         named=named,
+        push=collector.share(("people", "push"), data.get("push", "0 %")).fraction,
+        web_push=collector.share(("people", "web_push"), data.get("web_push", "0 %")).fraction,
     )
 
 
@@ -89,11 +93,12 @@ def _clients(data: Mapping[str, str], collector: ProblemCollector) -> Mapping[st
 
 def _habits(data: Mapping[str, Any], collector: ProblemCollector) -> dict[str, Habit]:
     habits = {}
-    for name in HABITS:
+    for name in (*HABITS, *PHONE_HABITS):
         if name not in data:
             continue
         path = ("people", "habits", name)
-        share = collector.share((*path, "share"), data[name]["share"], of=("open",))
+        first = "view" if name in PHONE_HABITS else "open"
+        share = collector.share((*path, "share"), data[name]["share"], of=(first,))
         habits[name] = Habit(share, _delay((*path, "after"), data[name].get("after", "1 min"), collector))
     for name in habits:
         _check_habit(name, habits, collector)
@@ -101,8 +106,11 @@ def _habits(data: Mapping[str, Any], collector: ProblemCollector) -> dict[str, H
 
 
 def _check_habit(name: str, habits: Mapping[str, Habit], collector: ProblemCollector) -> None:
-    """Whoever does not open a mail does nothing else with it."""
+    """Whoever does not open a mail does nothing else with it; nor does anybody with a message they never look at."""
     path, share = ("people", "habits", name, "share"), habits[name].share
+    if name in PHONE_HABITS:
+        _check_phone_habit(name, habits, collector)
+        return
     if name == "open":
         if share.of == "open":
             problem = "found a share of itself, wanted a share of everyone such as `60 %`"
@@ -116,6 +124,20 @@ def _check_habit(name: str, habits: Mapping[str, Habit], collector: ProblemColle
         openers = f"{habits['open'].share.fraction * 100:g} %"
         problem = f"found {share.fraction * 100:g} % of everyone, but only {openers} open their mail"
         collector.note(path, problem, f"wanted at most `{openers}`, or a share of those, `50 % of open`")
+
+
+def _check_phone_habit(name: str, habits: Mapping[str, Habit], collector: ProblemCollector) -> None:
+    path, share = ("people", "habits", name, "share"), habits[name].share
+    if name == "view":
+        if share.of == "view":
+            collector.note(path, "found a share of itself, wanted a share of everyone such as `60 %`")
+    elif share.of == "view" and "view" not in habits:
+        problem = "found a share of `view`, but there is no habit `view`"
+        collector.note(path, problem, "add `view: {share: 60 %}`, or say a share of everyone")
+    elif not share.of and "view" in habits and share.fraction > habits["view"].share.fraction:
+        viewers = f"{habits['view'].share.fraction * 100:g} %"
+        problem = f"found {share.fraction * 100:g} % of everyone, but only {viewers} look at their messages"
+        collector.note(path, problem, f"wanted at most `{viewers}`, or a share of those, `50 % of view`")
 
 
 def _delay(path: Path, value: str | Mapping[str, str], collector: ProblemCollector) -> Delay:
@@ -138,6 +160,8 @@ def _named(path: Path, data: Mapping[str, Any], collector: ProblemCollector) -> 
         bounces=data.get("bounces", ""),
         deeds=deeds,
         properties=dict(data.get("properties") or {}),
+        push=data.get("push"),
+        web_push=data.get("web_push"),
     )
 
 
@@ -156,9 +180,23 @@ def _check_deeds(
         elif deed.after.high_s < opens.after.low_s:
             problem = f"`{word}` comes before `opens`"
             collector.note((*path, word), problem, "both count from the mail's arrival")
-    if "bounces" in data and any(deed.after is not None for deed in deeds.values()):
+    _check_phone_deeds(path, deeds, collector)
+    on_mail = [deed for habit, deed in deeds.items() if habit in HABITS]
+    if "bounces" in data and any(deed.after is not None for deed in on_mail):
         problem = "mail that bounces is never read; found deeds beside `bounces`"
         collector.note((*path, "bounces"), problem, "drop one of them")
+
+
+def _check_phone_deeds(path: Path, deeds: Mapping[str, Deed], collector: ProblemCollector) -> None:
+    views, taps = deeds.get("view"), deeds.get("tap")
+    if views is None or taps is None or taps.after is None or views.on != taps.on:
+        return
+    if views.after is None:
+        problem = "`views: never` and `taps` contradict each other"
+        collector.note((*path, "taps"), problem, "drop one of them")
+    elif taps.after.high_s < views.after.low_s:
+        problem = "`taps` comes before `views`"
+        collector.note((*path, "taps"), problem, "both count from the message's arrival")
 
 
 def _deed(path: Path, value: Any, collector: ProblemCollector) -> Deed:
@@ -166,7 +204,7 @@ def _deed(path: Path, value: Any, collector: ProblemCollector) -> Deed:
         return Deed(None)
     if isinstance(value, dict) and "median" not in value:
         after = _delay((*path, "after"), value["after"], collector)
-        return Deed(after, value.get("link", ""), dict(value.get("answers") or {}))
+        return Deed(after, value.get("link", ""), dict(value.get("answers") or {}), value.get("on", ""))
     return Deed(_delay(path, value, collector))
 
 

@@ -177,7 +177,19 @@ def _verb_hint(error: ValidationError) -> str:
     """Guess a misspelt verb: the first word of a step or of `got`."""
     if error.validator != "pattern" or not isinstance(error.instance, str):
         return ""
-    verbs = ("launch", "event", "trigger", "send", "identify", "track", "sms", "push", "mail")
+    verbs = (
+        "launch",
+        "event",
+        "trigger",
+        "send",
+        "identify",
+        "track",
+        "sms",
+        "push",
+        "webpush",
+        "email",
+        "mail",
+    )
     allowed = [verb for verb in verbs if verb in str(error.validator_value)]
     first, _, rest = error.instance.partition(" ")
     if not allowed or first in allowed:

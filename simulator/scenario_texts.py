@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from liquid import BoundTemplate, RenderContext, TokenStream
 
+    from simulator.clevertap_specs import CampaignSpec
     from simulator.problem_collector import Path, ProblemCollector
-    from simulator.scenario import Accounts, CampaignSpec, PeopleSpec, Step
+    from simulator.scenario import Accounts, PeopleSpec, Step
 
 __all__ = ["check_texts"]
 
@@ -97,6 +98,8 @@ class _CleverTapTexts:
         for index, campaign in enumerate(self._accounts.campaigns):
             path: Path = ("accounts", "clevertap", "campaigns", index)
             self._check((*path, "text"), campaign.text)
+            self._check((*path, "subject" if campaign.channel == "email" else "title"), campaign.title)
+            self._check((*path, "link"), campaign.link)
             self._check_body((*path, "body"), campaign)
 
     def _check_body(self, path: Path, campaign: CampaignSpec) -> None:

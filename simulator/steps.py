@@ -15,6 +15,7 @@ from urllib.parse import quote
 import aiohttp
 
 from fakes.kit import ACTOR_HEADER, CAUSE_HEADER
+from simulator.clevertap_people import clevertap_headers, profile_records
 from simulator.errors import SimulatorError
 from simulator.people import split_random
 from simulator.quantities import parse_share
@@ -72,6 +73,7 @@ class App:
         self._doings: dict[tuple[str, str], Doing] = {
             ("clevertap", "launch"): self._launch,
             ("clevertap", "event"): self._clevertap_event,
+            ("clevertap", "trigger"): self._clevertap_trigger,
             ("mailmodo", "trigger"): self._mailmodo_trigger,
             ("mailmodo", "event"): self._mailmodo_event,
             ("mailjet", "send"): self._mailjet_send,
@@ -143,20 +145,9 @@ class App:
 
     async def _upload_profiles(self, cause: str) -> None:
         for batch in _batches(self._people, 100):
-            records = [
-                {
-                    "type": "profile",
-                    "identity": person.user_id or person.email,
-                    "profileData": {
-                        "Name": person.name,
-                        "Email": person.email,
-                        "Phone": person.phone,
-                        **person.properties,
-                    },
-                }
-                for person in batch
-            ]
-            await self._clevertap_upload(records, cause)
+            await self._clevertap_upload(
+                [record for person in batch for record in profile_records(person)], cause
+            )
 
     async def _clevertap_event(self, step: Step, people: Sequence[Person], cause: str) -> None:
         for batch in _batches(people, 100):
@@ -175,12 +166,8 @@ class App:
     async def _clevertap_upload(self, records: list[dict[str, Any]], cause: str) -> None:
         fake = self._vendors.clevertap
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
-        headers = {
-            "X-CleverTap-Account-Id": fake.settings.account_id,
-            "X-CleverTap-Passcode": fake.settings.passcode,
-        }
         answer = await self._send(
-            "POST", f"{self._network.url(fake.host)}/1/upload", {"d": records}, cause, headers
+            "POST", f"{self._network.url(fake.host)}/1/upload", {"d": records}, cause, clevertap_headers(fake)
         )
         if json.loads(answer).get("status") != "success":
             raise StepFailed(f"CleverTap did not take every record: {answer}")
@@ -190,7 +177,24 @@ class App:
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
         del cause  # a launch is no message; what follows from it names its own causes
         audience = None if step.audience == "everyone" else [person.email for person in people]
-        await fake.launch(step.noun, audience=audience)
+        if any(journey.name == step.noun for journey in self._scenario.accounts.journeys):
+            fake.dashboard.trigger_journey(step.noun, audience)
+        else:
+            await fake.launch(step.noun, audience=audience)
+
+    async def _clevertap_trigger(self, step: Step, people: Sequence[Person], cause: str) -> None:
+        fake = self._vendors.clevertap
+        assert fake is not None  # noqa: S101 - the step could not be bound otherwise
+        url = f"{self._network.url(fake.host)}/1/send/externaltrigger.json"
+        for batch in _batches(people, 1000):
+            body = {
+                "to": {"identity": [person.user_id or person.email for person in batch]},
+                "campaign_id": fake.dashboard.running(step.noun).id,
+                "ExternalTrigger": dict(step.values),
+            }
+            answer = await self._send("POST", url, body, cause, clevertap_headers(fake))
+            if json.loads(answer).get("status") != "success":
+                raise StepFailed(f"CleverTap did not send campaign {step.noun!r}: {answer}")
 
     # Mailmodo
 

@@ -16,13 +16,8 @@ from urllib.parse import urlsplit
 
 from fakes.clevertap import (
     CleverTapSettings,
-    Did,
-    DidNot,
     FakeCleverTap,
-    PushCampaign,
     Region,
-    SmsCampaign,
-    WebhookCampaign,
     WebhookRefused,
 )
 from fakes.customerio import CustomerIoSettings, FakeCustomerIo
@@ -30,6 +25,7 @@ from fakes.kit import ACTOR_HEADER
 from fakes.mailjet import FakeMailjet, MailjetSettings
 from fakes.mailmodo import FakeMailmodo, Form, Link, MailmodoSettings, Question, Template
 from fakes.segment import FakeSegment, SegmentSettings
+from simulator.clevertap_setup import campaign_of, journey_of, set_up_segments
 from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
@@ -39,8 +35,9 @@ if TYPE_CHECKING:
 
     from fakes.kit import Fake, Surroundings
     from fakes.mailmodo import Campaign
+    from simulator.clevertap_specs import CampaignSpec
     from simulator.network import Network
-    from simulator.scenario import Accounts, CampaignSpec, TemplateSpec, Vendor
+    from simulator.scenario import Accounts, TemplateSpec, Vendor
 
 __all__ = ["SENDER_EMAIL", "SetupFailed", "Vendors", "basic_auth", "mailmodo_campaign"]
 
@@ -88,7 +85,12 @@ class Vendors:
         used = accounts.used
         region = Region(accounts.clevertap_region)
         return cls(
-            clevertap=FakeCleverTap(surroundings("clevertap"), CleverTapSettings(region=region))
+            clevertap=FakeCleverTap(
+                surroundings("clevertap"),
+                CleverTapSettings(
+                    region=region, utc_offset=timedelta(seconds=accounts.clevertap_utc_offset_s)
+                ),
+            )
             if "clevertap" in used
             else None,
             customerio=FakeCustomerIo(surroundings("customerio"), CustomerIoSettings())
@@ -213,15 +215,15 @@ class Vendors:
             self.segment.state.add_destination("web", name="Mailmodo", url=url, api_key=key)
 
     async def _add_clevertap_campaigns(self, fake: FakeCleverTap, bridge_url: str) -> None:
+        set_up_segments(fake, self.accounts.segments, self.accounts.channel_limits)
         for spec in self.accounts.campaigns:
             if spec.channel == "webhook":
-                await self._add_webhook_campaign(fake, spec, bridge_url)
-            elif spec.channel == "sms":
-                fake.add_campaign(SmsCampaign(name=spec.name, text=spec.text, when=_trigger(spec)))
-            else:
-                fake.add_campaign(PushCampaign(name=spec.name, text=spec.text, when=_trigger(spec)))
+                await self._add_webhook(fake, spec, bridge_url)
+            fake.add_campaign(campaign_of(spec))
+        for journey in self.accounts.journeys:
+            fake.dashboard.add_journey(journey_of(journey))
 
-    async def _add_webhook_campaign(self, fake: FakeCleverTap, spec: CampaignSpec, bridge_url: str) -> None:
+    async def _add_webhook(self, fake: FakeCleverTap, spec: CampaignSpec, bridge_url: str) -> None:
         if self.mailmodo is None:
             raise SetupFailed(f"campaign {spec.name!r} calls Mailmodo, which takes no part in the scenario")
         campaign = mailmodo_campaign(self.mailmodo, spec.calls)
@@ -236,9 +238,6 @@ class Vendors:
                 f"CleverTap campaign {spec.name!r}: {error}; a bridge of your own that has no such inlet needs a "
                 "scenario without webhook campaigns, or `via: mailmodo`"
             ) from error
-        fake.add_campaign(
-            WebhookCampaign(name=spec.name, webhook=spec.name, body=spec.body, when=_trigger(spec))
-        )
 
     async def _register_at_mailjet(
         self, fake: FakeMailjet, bridge_url: str, session: aiohttp.ClientSession, network: Network
@@ -305,15 +304,6 @@ def _question(question: tuple[int, int] | str | tuple[str, ...]) -> Question:
     if len(question) == 2 and isinstance(question[0], int):
         return Question(kind="scale", low=int(question[0]), high=int(question[1]))
     return Question(kind="choice", choices=tuple(str(choice) for choice in question))
-
-
-def _trigger(spec: CampaignSpec) -> Did | DidNot | None:
-    when = spec.when
-    if when is None:
-        return None
-    if when.did:
-        return Did(when.did)
-    return DidNot(when.did_not, within=timedelta(seconds=when.within_s), after=when.after)
 
 
 def mailmodo_campaign(fake: FakeMailmodo, name: str) -> Campaign:

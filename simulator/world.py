@@ -23,9 +23,10 @@ from simulator.errors import SimulatorError
 from simulator.journal import Journal
 from simulator.ledger_rules import BROKEN_TEXTS
 from simulator.loop import LiveLoop
-from simulator.mailboxes import Mailboxes, Phones
+from simulator.mailboxes import Mailboxes
 from simulator.masking import Masking
 from simulator.people import make_people, split_random
+from simulator.phones import Phones
 from simulator.steps import App
 from simulator.system_under_test import make_system_under_test
 from simulator.vendors import Vendors
@@ -164,7 +165,7 @@ class World:
     def is_busy(self) -> bool:
         """Whether a message is under way, or somebody is about to send one."""
         is_calling = self._app is not None and self._app.is_calling
-        return is_calling or self.mailboxes.is_acting or not self.journal.is_complete
+        return is_calling or self.mailboxes.is_acting or self.phones.is_acting or not self.journal.is_complete
 
     async def play(self, progress: Callable[[float], None] = lambda _s: None) -> None:
         """Play the whole journey, let what is under way arrive, and stop.
@@ -187,6 +188,7 @@ class World:
         finally:
             ticker.cancel()
         await self.mailboxes.close()
+        await self.phones.close()
         await self._settle()
         progress(self.scenario.lasts_s)
 
@@ -247,6 +249,7 @@ class World:
         await self.vendors.start(self.network)
         self.journal.masking = Masking(self.vendors.secrets())
         self._stack.push_async_callback(self.mailboxes.close)
+        self._stack.push_async_callback(self.phones.close)
         settings = self.vendors.bridge_settings(self.network)
         if self.bridge.needs_real_network:
             # Its clock is the wall's and not the world's: a signature's age means nothing to it.

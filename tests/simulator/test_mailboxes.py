@@ -13,9 +13,10 @@ from aiohttp import web
 from fakes.kit import ACTOR_HEADER, CAUSE_HEADER, COMPLAINT_HEADER, MailMessage, PhoneMessage
 from simulator.journal import Journal
 from simulator.loop import VirtualLoop
-from simulator.mailboxes import Mailboxes, Phones
+from simulator.mailboxes import Mailboxes
 from simulator.network import VirtualNetwork
 from simulator.people import Person
+from simulator.phones import Phones
 from simulator.quantities import Delay
 from simulator.scenario import Deed
 from tests.support.fakes import START

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from simulator.clevertap_specs import CampaignSpec, When
 from simulator.problems import ScenarioInvalid
 from simulator.quantities import Delay, Moment, Share
-from simulator.scenario import CampaignSpec, Deed, When
+from simulator.scenario import Deed
 from tests.support.stories import RECEIPT, SURVEY, changed, scenario_of
 
 NAMED = "people__named"
@@ -80,7 +81,7 @@ class TestAccounts:
         ask, nudge = scenario_of(SURVEY).accounts.campaigns
 
         assert ask == CampaignSpec("ask", "webhook", "nps", "bridge", ASK["body"], "", None)
-        assert nudge.when == When(did_not="MM Email Form Submitted", within_s=86_400, after="ask")
+        assert nudge.when == When(did_not=("MM Email Form Submitted",), within_s=86_400, after="ask")
 
     @pytest.mark.parametrize(
         ("changes", "message"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fakes.clevertap import Did, DidNot
+from simulator.clevertap_setup import campaign_of
 from simulator.vendors import SetupFailed, Vendors, mailmodo_campaign
 from tests.support.fakes import stage
 from tests.support.stories import RECEIPT, SURVEY, changed, scenario_of
@@ -101,13 +102,11 @@ async def test_webhooks_that_the_bridge_refuses_are_told() -> None:
 
 
 def test_triggers_are_actions_or_inactions() -> None:
-    from simulator.vendors import _trigger  # noqa: PLC0415 - what the accounts are made of
-
     story = changed(SURVEY, accounts__clevertap__campaigns__0__when={"did": "Survey Due"})
     story["journey"] = [{"at": "0 h", "clevertap": "event Survey Due"}]
-    ask, nudge = scenario_of(story).accounts.campaigns
+    ask, nudge = map(campaign_of, scenario_of(story).accounts.campaigns)
 
-    assert _trigger(ask) == Did("Survey Due")
-    made = _trigger(nudge)
-    assert isinstance(made, DidNot)
+    assert ask.when == Did("Survey Due")
+    assert isinstance(nudge.when, DidNot)
+    made = nudge.when
     assert (made.event, made.within.total_seconds(), made.after) == ("MM Email Form Submitted", 86_400, "ask")
