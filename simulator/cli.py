@@ -29,6 +29,7 @@ _KEPT: Final = 0
 _BROKEN: Final = 1
 _BAD_INPUT: Final = 2
 _INTERRUPTED: Final = 130
+_LAST_WITH_CONTROL: Final = 65_525
 
 
 class _ExampleGroup(click.Group):
@@ -269,12 +270,21 @@ def new(file: str) -> None:
 @click.option("--bridge", default="builtin", show_default=True, metavar="WHAT",
               help="builtin, MODULE:FACTORY, a command, or the URL of one that is up.")  # fmt: skip
 @click.option("--scenario", "file", metavar="FILE", help="Set the accounts up as this scenario says.")
-def serve(port: int, as_json: bool, as_env: bool, bridge: str, file: str | None) -> None:  # noqa: FBT001 - click
+@click.option("--control", "has_control", is_flag=True,
+              help="Serve a control API with a start page for each fake, on the five ports that follow.")  # fmt: skip
+def serve(
+    port: int,
+    as_json: bool,  # noqa: FBT001 - click passes flags by name
+    as_env: bool,  # noqa: FBT001 - click passes flags by name
+    bridge: str,
+    file: str | None,
+    has_control: bool,  # noqa: FBT001 - click passes flags by name
+) -> None:
     """Serve all fakes and the bridge on loopback until Ctrl-C, and print URLs and credentials.
 
     \b
     Example:
-      journeylab serve
+      journeylab serve --control
       journeylab serve --env > served.env &   # then, in any shell: . ./served.env
     """
     from simulator.serve import Printing, serve_forever  # noqa: PLC0415 - `--help` must not pay for it
@@ -282,8 +292,12 @@ def serve(port: int, as_json: bool, as_env: bool, bridge: str, file: str | None)
     if as_json and as_env:
         _fail("--json and --env contradict each other; give one of them")
     printing = Printing.JSON if as_json else Printing.ENV if as_env else Printing.TEXT
+    if has_control and port > _LAST_WITH_CONTROL:
+        _fail(f"--port {port}: with --control, wanted at most {_LAST_WITH_CONTROL}: eleven ports in a row")
     scenario = _load([file], ())[0] if file else None
-    serve_forever(port=port, printing=printing, bridge=bridge, scenario=scenario, fail=_fail)
+    serve_forever(
+        port=port, printing=printing, bridge=bridge, scenario=scenario, has_control=has_control, fail=_fail
+    )
 
 
 @main.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from contracts import load_contract
+from fakes.kit import control_host
 from simulator.system_under_test import BRIDGE_HOST
 
 __all__ = ["ORDER", "ports_from"]
@@ -13,13 +14,18 @@ ORDER: Final = ("bridge", "clevertap", "customerio", "mailjet", "mailmodo", "seg
 """The servers in the order of their ports."""
 
 
-def ports_from(first: int) -> dict[str, int]:
+def ports_from(first: int, *, has_control: bool = False) -> dict[str, int]:
     """Give each server its port, under every host name that it has.
 
     Args:
         first: The bridge's port; the fakes take the five that follow. 0 leaves the choice to the machine.
+        has_control: Whether the fakes' control APIs take the five after those, in the same order.
     """
     if first == 0:
         return {}
     hosts = {name: (BRIDGE_HOST,) if name == "bridge" else load_contract(name).hosts for name in ORDER}
-    return {host: first + index for index, name in enumerate(ORDER) for host in hosts[name]}
+    if has_control:
+        controls = {control_host(name): first + len(ORDER) + index for index, name in enumerate(ORDER[1:])}
+    else:
+        controls = {}
+    return controls | {host: first + index for index, name in enumerate(ORDER) for host in hosts[name]}

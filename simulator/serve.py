@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from simulator.controls import serve_controls, vendor_controls
 from simulator.errors import SimulatorError
 from simulator.loop import LiveLoop, run
 from simulator.network import LoopbackNetwork
@@ -72,6 +73,7 @@ def serve_forever(
     printing: Printing,
     bridge: str,
     scenario: Scenario | None,
+    has_control: bool,
     fail: Callable[[object], None],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM.
@@ -81,29 +83,38 @@ def serve_forever(
         printing: How to say where everything is.
         bridge: What stands in the middle, as for `run`.
         scenario: Whose accounts to set up; None for a set that shows everything.
+        has_control: Whether every fake has its control API beside it, on the five ports after those.
         fail: Ends the program with a message.
     """
     accounts = scenario or read_scenario(ACCOUNTS, "accounts of serve")
     served = replace(accounts, starts=wall_clock(), journey=(), expect=())
     try:
-        run(_serve(served, port=port, printing=printing, bridge=bridge), loop_factory=LiveLoop)
+        serving = _serve(served, port=port, printing=printing, bridge=bridge, has_control=has_control)
+        run(serving, loop_factory=LiveLoop)
     except SimulatorError as error:
         fail(error)
     except (KeyboardInterrupt, asyncio.CancelledError):
         pass  # a signal is how it ends; this one came while it was opening
 
 
-async def _serve(scenario: Scenario, *, port: int, printing: Printing, bridge: str) -> None:
+async def _serve(
+    scenario: Scenario, *, port: int, printing: Printing, bridge: str, has_control: bool
+) -> None:
     _end_on_signals()
     async with World(
         scenario,
         seed=scenario.seed,
-        network=LoopbackNetwork(ports=ports_from(port)),
+        network=LoopbackNetwork(ports=ports_from(port, has_control=has_control)),
         bridge=bridge,
         is_open_house=True,
     ) as world:
         ease_collection()
-        _print(credentials(world), printing)
+        control_urls: dict[str, str] = {}
+        if has_control:
+            links = {"bridge": f"{world.bridge_url}/healthz"}
+            controls = await serve_controls(world.vendors, world.network, links=links)
+            control_urls = {name: world.network.url(control.host) for name, control in controls.items()}
+        _print(credentials(world, control_urls), printing)
         if printing is Printing.ENV:
             _print_bridge_settings(world)
         with suppress(asyncio.CancelledError):
@@ -130,42 +141,19 @@ def _end_on_signals() -> None:
         loop.add_signal_handler(number, task.cancel)
 
 
-def credentials(world: World) -> dict[str, dict[str, Any]]:
-    """Give URL and credentials of every server, by vendor, as `serve --json` prints them."""
-    vendors, network = world.vendors, world.network
-    found: dict[str, dict[str, Any]] = {}
-    if vendors.clevertap is not None:
-        clevertap = vendors.clevertap.settings
-        found["clevertap"] = {
-            "url": network.url(vendors.clevertap.host),
-            "account_id": clevertap.account_id,
-            "passcode": clevertap.passcode,
-        }
-    if vendors.mailmodo is not None:
-        url = network.url(vendors.mailmodo.hosts[0])
-        found["mailmodo"] = {"url": url, "api_key": vendors.mailmodo.settings.api_key}
-    if vendors.mailjet is not None:
-        mailjet = vendors.mailjet.settings
-        found["mailjet"] = {
-            "url": network.url(vendors.mailjet.hosts[0]),
-            "api_key": mailjet.api_key,
-            "secret_key": mailjet.secret_key,
-        }
-    if vendors.customerio is not None:
-        customerio = vendors.customerio.settings
-        found["customerio"] = {
-            "url": network.url(vendors.customerio.hosts[0]),
-            "site_id": customerio.site_id,
-            "track_api_key": customerio.track_api_key,
-            "app_api_key": customerio.app_api_key,
-            "webhook_signing_key": customerio.webhook_signing_key,
-        }
-    if vendors.segment is not None:
-        state = vendors.segment.state
-        found["segment"] = {
-            "url": network.url(vendors.segment.host),
-            "write_keys": {source.slug: source.write_key for source in state.sources},
-        }
+def credentials(world: World, control_urls: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """Give URL and credentials of every server, by vendor, as `serve --json` prints them.
+
+    Args:
+        world: Once it is open.
+        control_urls: Where each vendor's control API is, where there are any.
+    """
+    found: dict[str, dict[str, Any]] = {
+        vendor: {"url": part.url(), **part.credentials()}
+        for vendor, part in vendor_controls(world.vendors).items()
+    }
+    for vendor, url in (control_urls or {}).items():
+        found[vendor]["control_url"] = url
     found["bridge"] = {"url": world.bridge_url}
     return found
 
@@ -196,6 +184,9 @@ def _print_text(found: Mapping[str, Mapping[str, Any]]) -> None:
         click.echo(f"{vendor:<11}{url}")
         for name, value in _flat({key: value for key, value in values.items() if key != "url"}):
             click.echo(f"{'':<11}  {name:<24}{value}")
+    pages = [values["control_url"] for values in found.values() if "control_url" in values]
+    if pages:
+        click.echo(f"\nStart page: {pages[0]}/")
     click.echo("\nTry:")
     if "clevertap" in found:
         clevertap = found["clevertap"]

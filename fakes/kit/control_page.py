@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,10 @@ _TITLES: Final = {
     "segment": "Segment",
     "bridge": "Bridge",
 }
+_TELLING: Final = ("channel", "trigger_app", "template", "email_type", "url", "write_key")
+"""Fields of an item that tell it from others, in the order in which they are shown."""
+
+_SPACED: Final = re.compile(r"(?<=[a-z])([A-Z])")
 
 
 def render_page(overview: Mapping[str, Any]) -> str:
@@ -45,7 +50,9 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["pretty"] = _pretty
+    environment.filters["compact"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["lines"] = _lines
+    environment.filters["in_short"] = _in_short
     return environment.get_template("control.html.j2")
 
 
@@ -57,6 +64,18 @@ def _pretty(text: Any) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
+
+
+def _in_short(item: Mapping[str, Any]) -> str:
+    """Say in a line what an item of a collection is."""
+    parts = [str(item[name]) for name in _TELLING if item.get(name)]
+    when = item.get("when")
+    if when:
+        words = [str(when[name]) for name in ("event", "segment", "property") if when.get(name)]
+        parts.append(" ".join((_SPACED.sub(r" \1", when["type"]).lower().strip(), *words)))
+    report = item.get("report") or item.get("statistics") or {}
+    parts += [f"{count} {name}" for name, count in report.items() if isinstance(count, int) and count]
+    return " · ".join(parts)
 
 
 def _lines(values: Mapping[str, Any]) -> list[tuple[str, str]]:

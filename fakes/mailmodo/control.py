@@ -105,7 +105,7 @@ class MailmodoControl(VendorControl):
 
     def _show_webhooks(self) -> list[Json]:
         url = self._fake._activities.url  # noqa: SLF001 - two parts of one fake
-        return [] if url is None else [{"url": url}]
+        return [] if url is None else [{"name": "activity", "url": url}]
 
     async def _set_webhook(self, body: Json) -> Json:
         self._fake.set_activity_webhook(body["url"])

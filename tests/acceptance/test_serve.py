@@ -260,3 +260,39 @@ def test_what_cannot_be_served_is_exit_code_2(arguments: tuple[str, ...], messag
     assert ended.code == 2
     assert message in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_control_apis_are_there_when_asked_for() -> None:
+    port = free_ports(11)
+    with running(*SERVE, "--json", "--control", "--port", str(port)) as process:
+        found = json.loads(process.line())
+        mailmodo = found["mailmodo"]
+        control = mailmodo["control_url"]
+        _, account = call("GET", f"{control}/account")
+        _, steps = call("GET", f"{control}/campaigns/nps/setup-steps")
+        _, overview = call("GET", f"{control}/index.json")
+        _, fault = call("POST", f"{control}/faults", {"fault": "down", "on": ["getCampaigns"]})
+        refused, _ = call("GET", f"{mailmodo['url']}/api/v1/campaigns", mmApiKey=mailmodo["api_key"])
+        reset, _ = call("POST", f"{control}/reset", {})
+        taken, _ = call("GET", f"{mailmodo['url']}/api/v1/campaigns", mmApiKey=mailmodo["api_key"])
+        assert process.stop().code == 0
+
+    assert {vendor: set(values) - {"control_url"} for vendor, values in found.items()} == SHAPE
+    urls = [values["control_url"] for vendor, values in found.items() if vendor != "bridge"]
+    assert sorted(int(url.rpartition(":")[2]) for url in urls) == list(range(port + 6, port + 11))
+    assert account["credentials"] == {"api_key": mailmodo["api_key"]}
+    assert steps["webhook_url"].startswith(f"{mailmodo['url']}/api/v1/at/c/")
+    assert set(overview["links"]) == {*found}
+    assert fault["does"] == "down"
+    assert (refused, reset, taken) == (503, 204, 200)
+
+
+def test_without_being_asked_for_there_is_no_control_api(served: dict[str, Any]) -> None:
+    assert not [vendor for vendor, values in served.items() if "control_url" in values]
+
+
+def test_eleven_ports_must_fit() -> None:
+    ended = command("serve", "--control", "--port", "65529")
+
+    assert ended.code == 2
+    assert "wanted at most 65525" in ended.err
