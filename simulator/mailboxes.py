@@ -42,10 +42,18 @@ class Mailboxes(Recipients):
         people: Who there is.
         journal: Where what they do is recorded.
         everybody_exists: Whether unknown addresses take mail too, as `serve` wants it.
+        expects_faults: Whether connections may break: then a person sees nothing, and goes on.
     """
 
-    def __init__(self, people: Iterable[Person], journal: Journal, *, everybody_exists: bool = False) -> None:
-        super().__init__(journal)
+    def __init__(
+        self,
+        people: Iterable[Person],
+        journal: Journal,
+        *,
+        everybody_exists: bool = False,
+        expects_faults: bool = False,
+    ) -> None:
+        super().__init__(journal, expects_faults=expects_faults)
         self._people = {person.email: person for person in people}
         self._everybody_exists = everybody_exists
 

@@ -36,10 +36,18 @@ class Phones(Recipients):
         people: Who there is.
         journal: Where what arrives, and what they do, is recorded.
         everybody_exists: Whether unknown numbers take texts too, as `serve` wants it.
+        expects_faults: Whether connections may break: then a person sees nothing, and goes on.
     """
 
-    def __init__(self, people: Iterable[Person], journal: Journal, *, everybody_exists: bool = False) -> None:
-        super().__init__(journal)
+    def __init__(
+        self,
+        people: Iterable[Person],
+        journal: Journal,
+        *,
+        everybody_exists: bool = False,
+        expects_faults: bool = False,
+    ) -> None:
+        super().__init__(journal, expects_faults=expects_faults)
         self._people = {key: person for person in people for key in (person.phone, person.email)}
         self._everybody_exists = everybody_exists
 

@@ -24,12 +24,17 @@ _KEEPALIVE_S: Final = 1800.0
 class Recipients:
     """Timers, tasks and connections of people who act.
 
+    Args:
+        journal: Where what they do is recorded.
+        expects_faults: Whether connections may break: then a person sees nothing, and goes on.
+
     Attributes:
         errors: What went wrong while somebody acted.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, expects_faults: bool = False) -> None:
         self._journal = journal
+        self._expects_faults = expects_faults
         self._session: aiohttp.ClientSession | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._acts: set[asyncio.Task[None]] = set()
@@ -57,15 +62,22 @@ class Recipients:
     ) -> str:
         """Send one request as a person's mail client or device; give the text of the answer."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE_S)
+            # aiohttp's cache wakes whoever waits for the same name in the order of a set, which differs from run to run.
+            connector = aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE_S, use_dns_cache=False)
             self._session = aiohttp.ClientSession(connector=connector)
         headers = {ACTOR_HEADER: person.email, CAUSE_HEADER: cause, "User-Agent": agent}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        async with self._session.request(
-            method, url, headers=headers, data=body, allow_redirects=False
-        ) as response:
-            return await response.text(errors="replace")
+        try:
+            async with self._session.request(
+                method, url, headers=headers, data=body, allow_redirects=False
+            ) as response:
+                return await response.text(errors="replace")
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            if not self._expects_faults:
+                raise
+            self.step("get no answer", person, details={"error": type(error).__name__}, cause=cause)
+            return ""
 
     def step(self, verb: str, person: Person, *, details: Mapping[str, Any], cause: str) -> str:
         """Record what a person does."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bridge.cli import main as bridge
+from contracts import load_contract
 from simulator import bridge_reference
 from simulator.cli import main as journeylab
 from simulator.expressions import NAMES, Group
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PAGES",
     "command_line",
+    "control_operations",
     "expression_names",
     "ledger_rules",
     "scenario_words",
@@ -54,6 +56,7 @@ _PARTS: Final[Mapping[str, str]] = {
     "submits": "people.named[].submits",
     "taps": "people.named[].views and people.named[].taps",
     "step": "journey[]",
+    "fault": "faults[]",
     "expectation": "expect[]",
     "delay": "any delay",
 }
@@ -91,6 +94,29 @@ def _helps(command: click.Command, name: str) -> str:
     return "\n".join(lines).rstrip()
 
 
+def control_operations() -> str:
+    """List the operations of the control API, and what each takes."""
+    contract = load_contract("control")
+    lines = ["| Request | Does | operationId |", "| --- | --- | --- |"]
+    lines += [
+        f"| `{operation.method} {operation.path}` | {_escape(operation.summary)} | `{operation.id}` |"
+        for operation in contract.of_kind("operation")
+    ]
+    lines += ["", "| Filter of `GET /requests` | Means |", "| --- | --- |"]
+    for parameter in contract.operation("listRequests").spec["parameters"]:
+        choices = " or ".join(f"`{choice}`" for choice in parameter["schema"].get("enum", ()))
+        lines.append(
+            f"| `{parameter['name']}` | {_escape(parameter.get('description') or choices or 'equal')} |"
+        )
+    lines += ["", "| Word of a fault rule | Value |", "| --- | --- |"]
+    rule = contract.document["components"]["schemas"]["FaultRule"]
+    for name, value in rule["properties"].items():
+        choices = ", ".join(f"`{choice}`" for choice in value.get("enum", ()))
+        text = value.get("description") or choices or str(value.get("type", "a number of seconds"))
+        lines.append(f"| `{name}` | {_escape(text)} |")
+    return "\n".join(lines)
+
+
 def expression_names() -> str:
     """List what an expression may speak of, and what may be asked of a group of people."""
     lines = ["| Name | Means |", "| --- | --- |"]
@@ -116,6 +142,7 @@ def ledger_rules() -> str:
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/scenario.md": scenario_words,
+    "reference/control-api.md": control_operations,
     "reference/cli.md": command_line,
     "reference/bridge-admin.md": bridge_reference.admin_api,
     "reference/bridge-cli.md": bridge_command_line,

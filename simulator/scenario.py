@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from fakes.kit import FaultRule
     from simulator.clevertap_specs import CampaignSpec, ChannelLimitsSpec, JourneySpec, SegmentSpec
     from simulator.documents import Position
     from simulator.quantities import Delay, Moment, Share
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Deed",
     "Expectation",
+    "FaultSpec",
     "Habit",
     "MailSpec",
     "NamedPerson",
@@ -226,6 +228,23 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """Something that goes wrong at a vendor.
+
+    Attributes:
+        rule: What, and with which messages; its times are set when the story begins.
+        at_s: Seconds after the start at which it begins.
+        lasts_s: How long it lasts; None for the rest of the story.
+    """
+
+    vendor: Vendor
+    rule: FaultRule
+    at_s: float
+    lasts_s: float | None
+    where: Position
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One story.
 
@@ -248,3 +267,4 @@ class Scenario:
     people: PeopleSpec
     journey: tuple[Step, ...]
     expect: tuple[Expectation, ...]
+    faults: tuple[FaultSpec, ...] = ()

@@ -12,6 +12,7 @@ from simulator.problems import ScenarioInvalid
 from simulator.scenario import Scenario
 from simulator.scenario_accounts import build_accounts
 from simulator.scenario_expectations import ExpectationBuilder
+from simulator.scenario_faults import build_faults
 from simulator.scenario_journey import JourneyBuilder
 from simulator.scenario_people import build_people
 from simulator.scenario_texts import check_texts
@@ -48,6 +49,7 @@ def build_scenario(document: Document) -> Scenario:
         accounts=accounts,
         people=people,
         journey=journey.build(data["journey"]),
+        faults=build_faults(data.get("faults") or (), accounts, lasts_s=lasts_s, collector=collector),
         expect=ExpectationBuilder(accounts, people, collector).build(data.get("expect") or ()),
     )
     _check_length(scenario, collector)

@@ -39,6 +39,10 @@ APP: Final = "app"
 """How the journal calls the customer's own application."""
 
 _AT_ONCE: Final = 8
+_COME_AGAIN: Final = (429, 503)
+"""Answers of a vendor that has not taken the call, so that a second one doubles nothing."""
+
+_COME_AGAIN_S: Final = 60.0
 
 
 class StepFailed(SimulatorError):
@@ -360,18 +364,30 @@ class App:
     async def _send(
         self, method: str, url: str, body: Mapping[str, object], cause: str, headers: Mapping[str, str]
     ) -> str:
+        """Call a vendor; where the scenario has faults, one that is busy or down is called again, as apps do."""
+        while True:
+            status, text, wait_s = await self._send_once(method, url, body, cause, headers)
+            if status not in _COME_AGAIN or not self._scenario.faults:
+                break
+            await asyncio.sleep(wait_s)
+        if status >= 300:
+            raise StepFailed(f"{method} {url} was answered {status}: {text[:500]}")
+        return text
+
+    async def _send_once(
+        self, method: str, url: str, body: Mapping[str, object], cause: str, headers: Mapping[str, str]
+    ) -> tuple[int, str, float]:
         marked = {**headers, ACTOR_HEADER: APP, CAUSE_HEADER: cause}
         self._in_flight += 1
         try:
             async with self._session.request(method, url, json=body, headers=marked) as response:
-                text = await response.text()
+                after = response.headers.get("Retry-After", "")
+                wait_s = float(after) if after.isdigit() else _COME_AGAIN_S
+                return response.status, await response.text(), wait_s
         except (aiohttp.ClientError, TimeoutError) as error:
             raise StepFailed(f"{method} {url} got no answer: {type(error).__name__} {error}") from error
         finally:
             self._in_flight -= 1
-        if response.status >= 300:
-            raise StepFailed(f"{method} {url} was answered {response.status}: {text[:500]}")
-        return text
 
 
 def _batches(people: Sequence[Person], size: int) -> Iterator[Sequence[Person]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -113,8 +114,18 @@ class World:
         self._offset_s: float
         self._count_from_now()
         self.journal = Journal(self.now)
-        self.mailboxes = Mailboxes(self.people, self.journal, everybody_exists=is_open_house)
-        self.phones = Phones(self.people, self.journal, everybody_exists=is_open_house)
+        self.mailboxes = Mailboxes(
+            self.people,
+            self.journal,
+            everybody_exists=is_open_house,
+            expects_faults=bool(scenario.faults),
+        )
+        self.phones = Phones(
+            self.people,
+            self.journal,
+            everybody_exists=is_open_house,
+            expects_faults=bool(scenario.faults),
+        )
         self.vendors = Vendors.make(scenario.accounts, self._surroundings)
         self.journal.judges_for_receiver = _BridgeJudge(judges_answers=bridge in ("", "builtin"))
         self.bridge = make_system_under_test(bridge, now=self.now, random=split_random(seed, "bridge"))
@@ -181,6 +192,7 @@ class World:
         assert self._app is not None  # noqa: S101 - a world is played only while it is open
         self._count_from_now()
         await self._app.prepare()
+        self._install_faults()
         ticker = asyncio.create_task(self._tell(progress), name="progress")
         try:
             await self._do_all()
@@ -191,6 +203,25 @@ class World:
         await self.phones.close()
         await self._settle()
         progress(self.scenario.lasts_s)
+
+    def _install_faults(self) -> None:
+        """Let what the scenario has go wrong be at work, each at its time."""
+        fakes = self.vendors.all()
+        for spec in self.scenario.faults:
+            starts_at = self._starts + timedelta(seconds=spec.at_s)
+            ends_at = None if spec.lasts_s is None else starts_at + timedelta(seconds=spec.lasts_s)
+            rule = replace(spec.rule, starts_at=starts_at, ends_at=ends_at)
+            fakes[spec.vendor].faults.install(rule)
+            until = "" if ends_at is None else ends_at.isoformat()
+            self.journal.note(
+                f"fault at {spec.vendor}: {rule.describe()}",
+                details={
+                    "vendor": spec.vendor,
+                    "from": starts_at.isoformat(),
+                    "until": until,
+                    "on": list(rule.on),
+                },
+            )
 
     @contextmanager
     def _masked(self) -> Iterator[None]:
@@ -242,7 +273,11 @@ class World:
             progress(self.elapsed_s)
 
     async def _open(self) -> None:
-        session = await self._stack.enter_async_context(aiohttp.ClientSession(headers={ACTOR_HEADER: "app"}))
+        # aiohttp's cache wakes whoever waits for the same name in the order of a set, which differs from run to run.
+        connector = aiohttp.TCPConnector(use_dns_cache=False)
+        session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(connector=connector, headers={ACTOR_HEADER: "app"})
+        )
         self._stack.push_async_callback(self.network.close)
         self._stack.callback(self.journal.close)
         self._stack.push_async_callback(self.vendors.stop)  # Ctrl-C may come while they start

@@ -14,6 +14,7 @@ from fakes.kit.errors import (
 )
 from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange, Fact, Observer, current_cause
 from fakes.kit.fault_kinds import (
+    FAULTS,
     Cut,
     Delay,
     Down,
@@ -25,6 +26,7 @@ from fakes.kit.fault_kinds import (
     Status,
     WrongCredentials,
 )
+from fakes.kit.fault_words import make_fault
 from fakes.kit.faults import FaultRule, Faults, InstalledFault
 from fakes.kit.mail import COMPLAINT_HEADER, MailHost, MailMessage, MailReply, PhoneMessage, PhoneNetwork
 from fakes.kit.plain_values import read_value, show_value
@@ -38,6 +40,7 @@ __all__ = [
     "ACTOR_HEADER",
     "CAUSE_HEADER",
     "COMPLAINT_HEADER",
+    "FAULTS",
     "Call",
     "Collection",
     "Control",
@@ -84,6 +87,7 @@ __all__ = [
     "current_cause",
     "draw_ulid",
     "draw_uuid",
+    "make_fault",
     "read_value",
     "show_value",
 ]

@@ -162,38 +162,34 @@ class Faults:
         Raises:
             FaultInvalid: It names what the contract does not have, or what the fault cannot befall.
         """
-        self.check(rule)
+        self.check_names(rule, self._contract)
         self._count += 1
         random = Random(self._random.getrandbits(64))  # noqa: S311 - a simulation, not a secret
         made = InstalledFault(self, f"f{self._count}", rule, random=random)
         self.installed.append(made)
         return made
 
-    def check(self, rule: FaultRule) -> None:
-        """Find out whether a rule makes sense here.
+    @staticmethod
+    def check_names(rule: FaultRule, contract: Contract) -> None:
+        """Find out whether a rule makes sense for a vendor.
 
         Raises:
-            FaultInvalid: It does not.
+            FaultInvalid: It names what the contract does not have, or what the fault cannot befall.
         """
-        word, names = rule.fault.word, (CALLS, WEBHOOKS, *self._contract.operations)
+        word, names = rule.fault.word, (CALLS, WEBHOOKS, *contract.operations)
         for name in rule.on:
             if name not in names:
-                raise FaultInvalid(
-                    f"fault `{word}`: {self._contract.name} has no operation or webhook {name!r}",
-                    found=name,
-                    known=names,
-                )
-            operation = self._contract.operations.get(name)
+                message = f"fault `{word}`: {contract.name} has no operation or webhook {name!r}"
+                raise FaultInvalid(message, found=name, known=names)
+            operation = contract.operations.get(name)
             is_webhook = name == WEBHOOKS or (operation is not None and operation.kind == "webhook")
             if is_webhook and not rule.fault.for_webhooks:
                 raise FaultInvalid(
                     f"fault `{word}` befalls calls only, and {name!r} is a webhook", found=name
                 )
-            if (
-                rule.fault.wants_credentials
-                and operation is not None
-                and not wants_credentials(self._contract, operation)
-            ):
+            if is_webhook and rule.caller:
+                raise FaultInvalid(f"fault `{word}`: {name!r} is a webhook, which has no caller", found=name)
+            if rule.fault.wants_credentials and operation and not wants_credentials(contract, operation):
                 raise FaultInvalid(f"fault `{word}`: {name!r} wants no credentials", found=name)
 
     def by_id(self, identity: str) -> InstalledFault:

@@ -195,7 +195,11 @@ class Connection(asyncio.Protocol):
 
 async def serve_for(answering: Answering, request: web.BaseRequest) -> web.Response:
     """Answer one of aiohttp's requests."""
-    return await answering.answer(Request.of(request), await _read(request))
+    try:
+        return await answering.answer(Request.of(request), await _read(request))
+    except ConnectionResetError:
+        # The connection is broken already: aiohttp finds that it cannot write this, and lets it be.
+        return web.Response()
 
 
 async def _read(request: web.BaseRequest) -> bytes:

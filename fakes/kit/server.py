@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TCPConnector, web
 
 from contracts import Judge, Violation, load_contract
 from contracts.bodies import Body
@@ -127,7 +127,8 @@ class Fake(ABC):
 
     async def start(self) -> None:
         """Begin background work; call on the loop that serves the fake."""
-        self._session = ClientSession()
+        # aiohttp's cache wakes whoever waits for the same name in the order of a set, which differs from run to run.
+        self._session = ClientSession(connector=TCPConnector(use_dns_cache=False))
 
     @property
     def under_way(self) -> int:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 
 
-def test_five_scenarios_are_shipped() -> None:
+def test_six_scenarios_are_shipped() -> None:
     assert [path.stem for path in SCENARIOS] == [
         "customerio_to_segment",
         "mailjet_to_segment",
+        "mailmodo_outage",
         "segment_to_mailmodo",
         "survey_follow_up",
         "survey_journey",
@@ -50,7 +51,7 @@ def test_scenarios_hold_with_other_seeds_and_fewer_people(seed: str) -> None:
     ended = command("run", *files, "--seed", seed, "--people", "12", "--no-report", "--quiet")
 
     assert ended.code == 0, ended.out + ended.err
-    assert ended.out.count(": kept (") == 5
+    assert ended.out.count(": kept (") == len(SCENARIOS)
 
 
 @pytest.mark.slow
