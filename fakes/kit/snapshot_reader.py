@@ -147,7 +147,7 @@ class Reader:
         if not all(isinstance(cell, CellType) for cell in cells):
             raise SnapshotInvalid(path, found=str(node["$function"]), wanted="a function with its variables")
         made = FunctionType(code, vars(module), code.co_name, None, cells)
-        made.__qualname__ = qualname
+        made.__qualname__ = code.co_qualname
         return keep(made)  # type: ignore[no-any-return]  # keep gives what it is given
 
     def _read_cell(self, node: dict[str, Any], path: str, keep: Callable[[Any], Any]) -> CellType:

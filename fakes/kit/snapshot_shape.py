@@ -96,7 +96,8 @@ def _codes(module: ModuleType) -> dict[str, CodeType | None]:
 
     def visit(code: CodeType) -> None:
         name = code.co_qualname
-        found[name] = None if name in found else code  # two lambdas in one function cannot be told apart
+        found[name] = None if name in found else code  # two lambdas in one function have the same name
+        found[f"{name}@{code.co_firstlineno}"] = code
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 visit(constant)

@@ -146,11 +146,12 @@ class Writer:
     def _write_function(self, value: FunctionType, path: str) -> dict[str, Any]:
         """Write a function by where its code is, with the variables around it that it uses."""
         module = sys.modules[value.__module__]
-        is_found = code_named(module, value.__qualname__) is value.__code__
-        if not is_ours_module(value.__module__) or not is_found or value.__defaults__ or value.__kwdefaults__:
+        names = (value.__qualname__, f"{value.__qualname__}@{value.__code__.co_firstlineno}")
+        name = next((each for each in names if code_named(module, each) is value.__code__), None)
+        if not is_ours_module(value.__module__) or name is None or value.__defaults__ or value.__kwdefaults__:
             raise SnapshotImpossible(path, f"function {value.__qualname__}")
         cells = [self.write(cell, path) for cell in value.__closure__ or ()]
-        return {"$function": f"{value.__module__}:{value.__qualname__}", "variables": cells}
+        return {"$function": f"{value.__module__}:{name}", "variables": cells}
 
     def _write_timer(self, timer: asyncio.TimerHandle, path: str) -> dict[str, Any]:
         # asyncio shows when a timer is due but not what it will do; its attributes are the same in every version.

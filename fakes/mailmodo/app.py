@@ -88,7 +88,7 @@ class FakeMailmodo(Fake):
         sending, entered = self._sending, self.journeys.entered
         contacts = Contacts(self, state=self.state, settings=self.settings, entered=entered)
         reports = Reports(self, state=self.state, settings=self.settings, entered=entered)
-        bulk = Bulk(self, state=self.state, sending=sending)
+        bulk = self._bulk = Bulk(self, state=self.state, sending=sending)
         engagement = Engagement(self, state=self.state, activities=self._activities)
         sign_ups = SignUps(self, state=self.state, settings=self.settings)
         keyed = {

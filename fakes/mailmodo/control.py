@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fakes.kit import Collection, ControlRefused, Root, VendorControl
+from fakes.kit import Collection, ControlRefused, Root, VendorControl, read_value, show_value
 from fakes.mailmodo.errors import UnknownTemplate
+from fakes.mailmodo.journeys import CallWebhook, Entry, EntryKind, SendEmail, Wait
 from fakes.mailmodo.templates import Form, Link, Question, Template
+from fakes.mailmodo.webhooks import ActivityName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fakes.mailmodo.app import FakeMailmodo
     from fakes.mailmodo.campaigns import Campaign
+    from fakes.mailmodo.journeys import Card, Journey
     from fakes.mailmodo.templates import StoredTemplate
 
 __all__ = ["MailmodoControl"]
@@ -32,12 +35,13 @@ class MailmodoControl(VendorControl):
         return {"api_key": self._fake.settings.api_key}
 
     def roots(self) -> Mapping[str, Root]:
-        """The account, and where its activities go."""
-        activities = self._fake._activities  # noqa: SLF001 - two parts of one fake
+        """The account, its journeys, which bulk sends were taken, and where activities go."""
+        fake = self._fake
         return {
-            "account": Root(self._fake.state),
-            "activities": Root(activities, only=("url",)),
-            "journeys": Root(self._fake.journeys.published),
+            "account": Root(fake.state),
+            "activities": Root(fake._activities, only=("url",)),  # noqa: SLF001 - two parts of one fake
+            "bulk": Root(fake._bulk, only=("_taken",)),  # noqa: SLF001 - as above
+            "journeys": Root(fake.journeys.published),
         }
 
     def collections(self) -> Mapping[str, Collection]:
@@ -46,6 +50,7 @@ class MailmodoControl(VendorControl):
             "templates": Collection(self._show_templates, self._create_template, "MailmodoTemplate"),
             "campaigns": Collection(self._show_campaigns, self._create_campaign, "MailmodoCampaign"),
             "webhooks": Collection(self._show_webhooks, self._set_webhook, "MailmodoWebhook"),
+            "journeys": Collection(self._show_journeys, self._create_journey, "MailmodoJourney"),
         }
 
     def setup_steps(self) -> list[Json]:
@@ -110,6 +115,39 @@ class MailmodoControl(VendorControl):
     async def _set_webhook(self, body: Json) -> Json:
         self._fake.set_activity_webhook(body["url"])
         return dict(body)
+
+    def _show_journeys(self) -> list[Json]:
+        return [_show_journey(journey) for journey in self._fake.journeys.published.values()]
+
+    async def _create_journey(self, body: Json) -> Json:
+        kind = EntryKind[body["entry"]["kind"].upper()]
+        entry = Entry(kind, body["entry"].get("name", ""))
+        cards = [self._card(card, f"journey.cards[{index}]") for index, card in enumerate(body["cards"])]
+        return _show_journey(self._fake.journeys.add(body["name"], entry=entry, cards=cards))
+
+    def _card(self, body: Json, where: str) -> Card:
+        """Read a card; the campaign of one that sends is given by name."""
+        name = body.get("campaign")
+        if body["type"] != "SendEmail":
+            card: Card = read_value(Wait | CallWebhook, body, where)
+            return card
+        campaign = self._fake.state.campaign_by_name(str(name))
+        if campaign is None:
+            known = ", ".join(one.name for one in self._fake.state.campaigns.values()) or "none"
+            raise ControlRefused(409, "unknown_campaign", f"{where}: no campaign {name!r}; there are {known}")
+        until = read_value(ActivityName, body["until"], f"{where}.until") if body.get("until") else None
+        return SendEmail(campaign, until, float(body.get("within_s", SendEmail(campaign).within_s)))
+
+
+def _show_journey(journey: Journey) -> Json:
+    cards = [
+        {"type": "SendEmail", "campaign": card.campaign.name, "until": card.until, "within_s": card.within_s}
+        if isinstance(card, SendEmail)
+        else show_value(card)
+        for card in journey.cards
+    ]
+    entry = {"kind": journey.entry.kind.name.lower(), "name": journey.entry.name}
+    return {"id": journey.id, "name": journey.name, "entry": entry, "cards": cards}
 
 
 def _question(name: str, body: Mapping[str, Any]) -> Question:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +125,15 @@ JOURNEY = {
 }
 
 
+BY_API = {
+    "name": "By API",
+    "target_mode": "sms",
+    "provider_nick_name": "Provider 1",
+    "segment": "all",
+    "content": {"body": "Hi {{ Profile.Name }}"},
+}
+
+
 class CleverTap:
     """Does things to a CleverTap account through its API, and reads all of it back."""
 
@@ -148,6 +158,10 @@ class CleverTap:
         assert (await on.ask("POST", "/collections/campaigns", thanks))[0] == 201
         status, answer = await on.ask("POST", "/collections/journeys", JOURNEY)
         assert status == 201, answer
+        later = (on.stage.now() + timedelta(days=2)).strftime("%Y%m%d %H:%M")
+        by_api = {**BY_API, "when": {"type": "later", "delivery_date_time": [later]}}
+        status, text = await self.call("POST", "/1/targets/create.json", by_api)
+        assert json.loads(text)["status"] == "success", text
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         account = self.on.fake.settings

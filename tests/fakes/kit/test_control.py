@@ -108,6 +108,34 @@ async def test_mailmodo_is_set_up_and_shown_from_one_record() -> None:
         on.stage.recorder.check()
 
 
+async def test_a_journey_of_mailmodo_is_created_started_and_comes_back() -> None:
+    async with controlled("mailmodo") as on:
+        await on.ask("POST", "/collections/templates", TEMPLATE)
+        await on.ask(
+            "POST", "/collections/campaigns", {**CAMPAIGN, "name": "hello", "trigger_app": "Journey"}
+        )
+        cards = [{"type": "Wait", "seconds": 60}, {"type": "SendEmail", "campaign": "hello"}]
+        body = {"name": "welcome", "entry": {"kind": "api"}, "cards": cards}
+        status, made = await on.ask("POST", "/collections/journeys", body)
+        assert (status, made["entry"]["kind"]) == (201, "api")
+        document = (await on.ask("GET", "/snapshot"))[1]
+        assert (await on.ask("POST", "/reset"))[0] == 204
+        assert (await on.ask("GET", "/collections/journeys"))[1] == {"items": []}
+        assert (await on.ask("PUT", "/snapshot", document))[0] == 204
+
+        key = on.fake.settings.api_key
+        path = f"/hooks/start/{made['id']}"
+        assert (await call_vendor(on, "POST", path, {"email": "ada@example.com"}, mmApiKey=key))[0] == 200
+        await asyncio.sleep(61)
+
+        assert [mail.recipient for mail in on.stage.recorder.mails] == ["ada@example.com"]
+        status, refused = await on.ask(
+            "POST", "/collections/journeys", {**body, "cards": [{"type": "SendEmail"}]}
+        )
+        assert (status, "no campaign" in refused["error"]["message"]) == (409, True)
+        on.stage.recorder.check()
+
+
 async def test_clevertap_is_set_up_launched_and_shown() -> None:
     async with controlled("clevertap") as on:
         hook = {"name": "ask", "url": f"{on.stage.url('receiver.test')}/ask"}
@@ -258,7 +286,7 @@ async def test_a_rule_is_shown_as_it_was_given(rule: dict[str, Any]) -> None:
         ("POST", "/faults", {"fault": "reset", "on": ["upload"]}, 400, "no operation or webhook 'upload'"),
         ("POST", "/faults", {"fault": "reset", "for_s": 0}, 400, "not after its start"),
         ("DELETE", "/faults/f9", None, 404, "there are none"),
-        ("GET", "/collections/moons", None, 404, "there are templates, campaigns, webhooks"),
+        ("GET", "/collections/moons", None, 404, "there are templates, campaigns, webhooks, journeys"),
         ("POST", "/collections/templates", {"nam": "x"}, 400, "name"),
         ("POST", "/collections/campaigns", CAMPAIGN, 409, "no template 'NPS'"),
         ("POST", "/collections/templates", {"name": "x", "form": {"name": "f", "questions": {"q": {"kind": "scale", "low": 5, "high": 5}}}}, 400, "`low` below `high`"),
