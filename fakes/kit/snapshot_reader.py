@@ -158,6 +158,11 @@ class Reader:
 
     def _read_object(self, node: dict[str, Any], path: str, keep: Callable[[Any], Any]) -> Any:
         kind = _type_of(node["$type"], path)
+        if issubclass(kind, tuple):
+            named = {
+                name: self.read(item, f"{path}.{name}") for name, item in node.items() if name != "$type"
+            }
+            return keep(kind(**named))
         made = keep(kind.__new__(kind))
         wanted = None
         if is_dataclass(kind):

@@ -29,6 +29,10 @@ def attributes(value: Any) -> Iterator[tuple[str, Any]]:
         for each in kept_fields(value):
             yield each.name, getattr(value, each.name)
         return
+    if isinstance(value, tuple):  # one with named fields; a plain one has a form of its own
+        named: Any = value
+        yield from zip(named._fields, named, strict=True)
+        return
     for kind in type(value).__mro__:
         slots = kind.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fakes.kit import Cut, Delay, Down, Duplicate, RateLimit, Reorder, Reset, Status, WrongCredentials
+from simulator.journal import EntryKind, Note
 from simulator.problems import ScenarioInvalid
 from simulator.reports import write_json_lines
 from simulator.run import Options
@@ -213,7 +214,7 @@ def test_equal_seeds_have_equal_journals_through_faults_and_others_do_not(tmp_pa
 def test_the_journal_says_what_goes_wrong_and_when() -> None:
     _, journal = played(survey({"mailmodo": "down", "at": "1 h", "lasts": "2 h", "name": "the outage"}))
 
-    (note,) = [entry.payload for entry in journal if getattr(entry.payload, "text", "").startswith("fault")]
+    (note,) = [entry.payload for entry in journal.entries(EntryKind.NOTE) if isinstance(entry.payload, Note)]
     assert note.text == "fault at mailmodo: the outage"
     assert note.details["from"] == "2026-03-02T04:30:00+00:00"
     assert note.details["until"] == "2026-03-02T06:30:00+00:00"
