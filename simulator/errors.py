@@ -4,7 +4,7 @@ SimulatorError
 ├── ScenarioInvalid      a scenario file cannot be played (simulator.problems)
 ├── ExpressionInvalid    an expression in it cannot be read or computed (simulator.expressions)
 ├── SetupFailed          a vendor refuses what the scenario sets up there (simulator.vendors)
-├── StepFailed           a vendor refuses what a step asks for (simulator.steps)
+├── StepFailed           a vendor refuses what a step asks for (simulator.app_calls)
 ├── BridgeUnusable       what should be tested cannot be started or reached (simulator.system_under_test)
 ├── ReportUnwritable     a report cannot be written where it should go (simulator.commands)
 ├── MessagesDropped      a campaign's text makes no message once it is filled in (simulator.world)

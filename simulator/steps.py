@@ -12,11 +12,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import aiohttp
-
-from fakes.kit import ACTOR_HEADER, CAUSE_HEADER
+from simulator.app_calls import AppCalls, StepFailed
 from simulator.clevertap_people import clevertap_headers, profile_records
-from simulator.errors import SimulatorError
 from simulator.people import split_random
 from simulator.quantities import parse_share
 from simulator.vendors import SENDER_EMAIL, basic_auth, mailmodo_campaign
@@ -24,6 +21,8 @@ from simulator.vendors import SENDER_EMAIL, basic_auth, mailmodo_campaign
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    import aiohttp
 
     from simulator.journal import Journal
     from simulator.network import Network
@@ -33,20 +32,9 @@ if TYPE_CHECKING:
 
     Doing = Callable[[Step, Sequence[Person], str], Awaitable[None]]
 
-__all__ = ["App", "StepFailed"]
-
-APP: Final = "app"
-"""How the journal calls the customer's own application."""
+__all__ = ["App"]
 
 _AT_ONCE: Final = 8
-_COME_AGAIN: Final = (429, 503)
-"""Answers of a vendor that has not taken the call, so that a second one doubles nothing."""
-
-_COME_AGAIN_S: Final = 60.0
-
-
-class StepFailed(SimulatorError):
-    """A vendor refused what a step asked for; the scenario and the account do not fit together."""
 
 
 class App:
@@ -70,10 +58,9 @@ class App:
         self._by_email = {person.email: person for person in people}
         self._vendors = vendors
         self._network = network
-        self._session = session
+        self._calls = AppCalls(session, expects_faults=bool(scenario.faults))
         self._journal = journal
         self._now = now
-        self._in_flight = 0
         self._doings: dict[tuple[str, str], Doing] = {
             ("clevertap", "launch"): self._launch,
             ("clevertap", "event"): self._clevertap_event,
@@ -90,7 +77,7 @@ class App:
     @property
     def is_calling(self) -> bool:
         """Whether a call is under way."""
-        return self._in_flight > 0
+        return self._calls.is_calling
 
     async def prepare(self) -> None:
         """Make the people known where the accounts say so."""
@@ -170,7 +157,7 @@ class App:
     async def _clevertap_upload(self, records: list[dict[str, Any]], cause: str) -> None:
         fake = self._vendors.clevertap
         assert fake is not None  # noqa: S101 - the step could not be bound otherwise
-        answer = await self._send(
+        answer = await self._calls.send(
             "POST", f"{self._network.url(fake.host)}/1/upload", {"d": records}, cause, clevertap_headers(fake)
         )
         if json.loads(answer).get("status") != "success":
@@ -210,7 +197,7 @@ class App:
 
         async def trigger(person: Person) -> None:
             body = {"email": person.email, "data": {"first_name": person.first_name, **step.values}}
-            await self._send("POST", url, body, cause, headers)
+            await self._calls.send("POST", url, body, cause, headers)
 
         await self._for_each(people, trigger)
 
@@ -227,7 +214,7 @@ class App:
                 "ts": int(self._now().timestamp()),
                 "event_properties": dict(step.values),
             }
-            await self._send("POST", url, body, cause, headers)
+            await self._calls.send("POST", url, body, cause, headers)
 
         await self._for_each(people, add)
 
@@ -253,7 +240,7 @@ class App:
                 }
                 for person in batch
             ]
-            await self._send("POST", url, {"Messages": messages}, cause, headers)
+            await self._calls.send("POST", url, {"Messages": messages}, cause, headers)
 
     # Customer.io
 
@@ -275,7 +262,7 @@ class App:
         who = quote(person.user_id or person.email, safe="")
         url = f"{self._network.url('track.customer.io')}/api/v1/customers/{who}{path}"
         headers = {"Authorization": basic_auth(fake.settings.site_id, fake.settings.track_api_key)}
-        await self._send(method, url, body, cause, headers)
+        await self._calls.send(method, url, body, cause, headers)
 
     async def _customerio_send(self, step: Step, people: Sequence[Person], cause: str) -> None:
         fake = self._vendors.customerio
@@ -293,7 +280,7 @@ class App:
                 "identifiers": {"id": person.user_id} if person.user_id else {"email": person.email},
                 "message_data": dict(step.values),
             }
-            await self._send("POST", url, body, cause, headers)
+            await self._calls.send("POST", url, body, cause, headers)
 
         await self._for_each(people, send)
 
@@ -345,7 +332,7 @@ class App:
                 }
                 for person in batch
             ]
-            await self._send("POST", url, {"batch": messages, "sentAt": at}, cause, headers)
+            await self._calls.send("POST", url, {"batch": messages, "sentAt": at}, cause, headers)
 
     # What all verbs share
 
@@ -360,34 +347,6 @@ class App:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(_AT_ONCE, len(people))):
                 group.create_task(work())
-
-    async def _send(
-        self, method: str, url: str, body: Mapping[str, object], cause: str, headers: Mapping[str, str]
-    ) -> str:
-        """Call a vendor; where the scenario has faults, one that is busy or down is called again, as apps do."""
-        while True:
-            status, text, wait_s = await self._send_once(method, url, body, cause, headers)
-            if status not in _COME_AGAIN or not self._scenario.faults:
-                break
-            await asyncio.sleep(wait_s)
-        if status >= 300:
-            raise StepFailed(f"{method} {url} was answered {status}: {text[:500]}")
-        return text
-
-    async def _send_once(
-        self, method: str, url: str, body: Mapping[str, object], cause: str, headers: Mapping[str, str]
-    ) -> tuple[int, str, float]:
-        marked = {**headers, ACTOR_HEADER: APP, CAUSE_HEADER: cause}
-        self._in_flight += 1
-        try:
-            async with self._session.request(method, url, json=body, headers=marked) as response:
-                after = response.headers.get("Retry-After", "")
-                wait_s = float(after) if after.isdigit() else _COME_AGAIN_S
-                return response.status, await response.text(), wait_s
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise StepFailed(f"{method} {url} got no answer: {type(error).__name__} {error}") from error
-        finally:
-            self._in_flight -= 1
 
 
 def _batches(people: Sequence[Person], size: int) -> Iterator[Sequence[Person]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.steps import StepFailed
+from simulator.app_calls import StepFailed
 from tests.support.stories import RECEIPT, SURVEY, changed, played
 
 if TYPE_CHECKING:
