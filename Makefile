@@ -38,6 +38,7 @@ format: $(ALL)  ## let ruff put everything into shape
 benchmark: $(ALL)  ## run by hand; prints tables of ratios
 	$(BIN)/python benchmarks/network.py
 	$(BIN)/python benchmarks/survey.py
+	$(BIN)/python -m benchmarks.bridge
 
 $(RUN_TIME): pyproject.toml constraints.txt | $(VENV)
 	$(call install,.[httpx])

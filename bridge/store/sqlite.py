@@ -38,7 +38,7 @@ __all__ = ["SqliteStore"]
 _T = TypeVar("_T")
 _IN_MEMORY: Final = ":memory:"
 _BUSY_S: Final = 1.0
-"""How long a write waits for another process that holds the file's lock."""
+"""How long opening and reading wait for another process that holds the file's lock."""
 
 
 class SqliteStore:

@@ -1,8 +1,9 @@
 """Commits writes together: what waits while one transaction is on its way to the disk shares the next.
 
 Each caller goes on after the COMMIT that holds its write. Fewer commits are what makes `synchronous = FULL` bearable.
-The work is done in a thread of its own, so that a slow disk holds up nobody else; a loop whose `run_in_executor` calls
-inline, as that of a virtual world does, does it inline.
+The statements run on the loop, a few milliseconds at most, because a thread would fight with it for the interpreter
+at each of them; COMMIT, which waits for the disk, has a thread of its own. A loop whose `run_in_executor` calls inline,
+as that of a virtual world does, does all of it inline.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from bridge.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = ["Writer"]
 
 _T = TypeVar("_T")
 _LARGEST_DRAIN: Final = 256
 _LONGEST_DRAIN_S: Final = 0.005
+_BUSY_MS: Final = 1000
+"""How long a write waits for another process that holds the file's lock."""
 
 
 class _Write(NamedTuple):
@@ -87,7 +90,22 @@ class Writer:
         return future
 
     def _drain(self) -> None:
-        """Hand the next transaction to the thread."""
+        """Begin the next transaction: at once, or in the thread where the file is locked and one has to wait."""
+        connection = self._connection
+        if connection is None:
+            self._finish(self._take(), StoreUnavailable(f"{self._path} is not open"))
+            return
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            self._in_thread(self._begin_patiently, connection).add_done_callback(
+                lambda done: self._begun(connection, done.exception())
+            )
+            return
+        self._begun(connection, None)
+
+    def _take(self) -> list[_Write]:
         size = taken = 0
         for write in self._queue:
             if taken and size + write.events > _LARGEST_DRAIN:
@@ -95,63 +113,89 @@ class Writer:
             size += write.events
             taken += 1
         batch, self._queue = self._queue[:taken], self._queue[taken:]
-        loop = asyncio.get_running_loop()
-        done = loop.run_in_executor(self._thread, self._run, batch, loop.time)
-        done.add_done_callback(lambda done: self._drained(batch, done.result()))
+        return batch
 
-    def _drained(self, batch: list[_Write], ends: list[Any]) -> None:
+    def _begun(self, connection: sqlite3.Connection, error: BaseException | None) -> None:
+        """Do the writes of a transaction, as many as its time allows, and let the thread commit them."""
+        batch = self._take()
+        if error is not None:
+            self._finish(batch, error)
+            return
+        time = asyncio.get_running_loop().time
+        until = time() + _LONGEST_DRAIN_S
+        results: list[Any] = []
+        try:
+            for write in batch:
+                results.append(write.work(connection))
+                if time() > until:
+                    break
+        except Exception as failure:  # noqa: BLE001 - the write that broke the transaction is found by running each alone
+            _roll_back(connection)
+            if len(batch) == 1 or isinstance(failure, sqlite3.OperationalError):
+                # Full, read-only: nobody's fault.
+                self._finish(batch, failure)
+                return
+            self._in_thread(lambda: [_run_alone(connection, write) for write in batch]).add_done_callback(
+                lambda done: self._finish(batch, done.exception(), done.result())
+            )
+            return
+        self._queue[:0] = batch[len(results) :]
+        done = batch[: len(results)]
+        self._in_thread(_commit, connection).add_done_callback(
+            lambda committed: self._finish(done, committed.exception(), results)
+        )
+
+    def _finish(self, batch: list[_Write], error: BaseException | None, results: Sequence[Any] = ()) -> None:
         """Tell callers how their writes ended, and go on with what came meanwhile."""
-        for write, end in zip(batch, ends, strict=False):
+        ends = [_failure(error)] * len(batch) if error is not None else results
+        for write, end in zip(batch, ends, strict=True):
             if write.future.done():  # a caller that was cancelled no longer asks
                 continue
             if isinstance(end, Exception):
                 write.future.set_exception(end)
             else:
                 write.future.set_result(end)
-        self._queue[:0] = batch[len(ends) :]
         if self._queue:
             self._drain()
         else:
             self._is_scheduled = False
             self._is_idle.set()
 
-    def _run(self, batch: list[_Write], time: Callable[[], float]) -> list[Any]:
-        """Run writes in one transaction, as many as its time allows; give results, or for each why it failed."""
-        until = time() + _LONGEST_DRAIN_S
-        try:
-            return self._commit(batch, lambda: time() > until)
-        except sqlite3.OperationalError as error:
-            # Locked, full, read-only: nobody's fault, and to try each alone would wait for the lock each time.
-            return [_failure(error)] * len(batch)
-        except Exception as error:  # noqa: BLE001 - the write that broke the transaction is found by running each alone
-            if len(batch) == 1:
-                return [_failure(error)]
-        return [self._run_alone(write) for write in batch]
+    def _in_thread(self, work: Callable[..., _T], *arguments: Any) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    def _run_alone(self, write: _Write) -> Any:
-        try:
-            return self._commit([write], lambda: False)[0]
-        except Exception as error:  # noqa: BLE001 - handed to the caller
-            return _failure(error)
+    def _begin_patiently(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute("BEGIN IMMEDIATE")
 
-    def _commit(self, batch: list[_Write], is_late: Callable[[], bool]) -> list[Any]:
-        connection = self._connection
-        if connection is None:
-            raise StoreUnavailable(f"{self._path} is not open")
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:  # a full disk has rolled back by itself
+        connection.execute("ROLLBACK")
+
+
+def _run_alone(connection: sqlite3.Connection, write: _Write) -> Any:
+    """Run a write in a transaction of its own: only its caller can fail."""
+    try:
         connection.execute("BEGIN IMMEDIATE")
         try:
-            results = []
-            for write in batch:
-                results.append(write.work(connection))
-                if is_late():
-                    break
-            connection.execute("COMMIT")
+            result = write.work(connection)
         except BaseException:
-            if connection.in_transaction:  # a full disk has rolled back by itself
-                connection.execute("ROLLBACK")
+            _roll_back(connection)
             raise
-        return results
+        _commit(connection)
+    except Exception as error:  # noqa: BLE001 - handed to the caller
+        return _failure(error)
+    return result
 
 
-def _failure(error: Exception) -> Exception:
+def _failure(error: BaseException) -> BaseException:
     return StoreUnavailable(str(error)) if isinstance(error, sqlite3.Error) else error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,8 +20,6 @@ from tests.bridge.killing import PATHS
 from tests.bridge.kills import Town, Webhook, story, town
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from bridge.store import Store
 
 STORES = ("sqlite", "postgres")
@@ -35,32 +34,34 @@ class Point:
 
     Attributes:
         name: As `tests.bridge.killing` knows it.
+        left: What the store says after the kill.
         may_have_sent: Whether the call may have left, so far as the store can know.
         only: The operations that come by this point; none for all.
         how: What leads there: `work`, or a second life after the first was cut short.
     """
 
     name: str
+    left: str
     may_have_sent: bool = False
     only: tuple[str, ...] = ()
     how: str = "work"
 
 
 POINTS = (
-    Point("take-in before commit"),
-    Point("take-in after commit"),
-    Point("claim before commit"),
-    Point("claim after commit"),
-    Point("start before commit", only=("triggerCampaign",)),
-    Point("before the send", may_have_sent=True),
-    Point("request before answer", may_have_sent=True),
-    Point("answer before settle", may_have_sent=True),
-    Point("settle before commit", may_have_sent=True),
-    Point("settle after commit"),
-    Point("recovery before commit", may_have_sent=True, how="recovery"),
-    Point("migration", how="migration"),
-    Point("retention before commit", how="retention"),
-    Point("graceful stop", how="stop"),
+    Point("take-in before commit", "nothing; the vendor had no answer and says it again"),
+    Point("take-in after commit", "pending; the vendor says it again, a duplicate"),
+    Point("claim before commit", "pending"),
+    Point("claim after commit", "claimed, not started"),
+    Point("start before commit", "claimed, not started", only=("triggerCampaign",)),
+    Point("before the send", "claimed; a trigger started", may_have_sent=True),
+    Point("request before answer", "claimed; a trigger started", may_have_sent=True),
+    Point("answer before settle", "claimed; a trigger started", may_have_sent=True),
+    Point("settle before commit", "claimed; a trigger started", may_have_sent=True),
+    Point("settle after commit", "delivered"),
+    Point("recovery before commit", "as before the recovery", may_have_sent=True, how="recovery"),
+    Point("migration", "the version before", how="migration"),
+    Point("retention before commit", "as before the deletion", how="retention"),
+    Point("graceful stop", "all that was in flight is settled", how="stop"),
 )
 _BY_NAME = {point.name: point for point in POINTS}
 
@@ -225,3 +226,26 @@ async def _judge_store(settings: dict[str, Any]) -> None:
         assert (await store.counts()).is_balanced
     finally:
         await store.close()
+
+
+def table_of_points() -> str:
+    """Write the table of the docs: what is left after each kill, and what the tests demand then."""
+    lines = [
+        "| Killed | What the store says then | Repeatable calls | Trigger, `hold` | Trigger, `retry` |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for point in POINTS:
+        repeatable = "not reached" if point.only else "each arrives, at most once more"
+        if not point.may_have_sent:
+            once = "arrives once"
+            again = "arrives once"
+        else:
+            once, again = "arrives at most once; `uncertain`", "arrives, at most once more"
+        lines.append(f"| {point.name} | {point.left} | {repeatable} | {once} | {again} |")
+    return "\n".join(lines)
+
+
+def test_the_docs_show_the_points_as_they_are_tested() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanations" / "bridge-proof.md"
+
+    assert table_of_points() in page.read_text(encoding="utf-8")
