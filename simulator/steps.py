@@ -183,7 +183,7 @@ class App:
                 "campaign_id": fake.dashboard.running(step.noun).id,
                 "ExternalTrigger": dict(step.values),
             }
-            answer = await self._send("POST", url, body, cause, clevertap_headers(fake))
+            answer = await self._calls.send("POST", url, body, cause, clevertap_headers(fake))
             if json.loads(answer).get("status") != "success":
                 raise StepFailed(f"CleverTap did not send campaign {step.noun!r}: {answer}")
 

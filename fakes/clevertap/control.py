@@ -56,9 +56,6 @@ class CleverTapControl(VendorControl):
             "journeys": Root(journeys, without=("_host", "_waits", "_stations")),
             "waits": Root(journeys._waits),  # noqa: SLF001 - as above
             "stations": Root(journeys._stations, only=("_looking",)),  # noqa: SLF001 - as above
-            "targets": Root(fake._targets, only=("_targets", "_made_at")),  # noqa: SLF001 - as above
-            "named_sends": Root(fake._sends, only=("_sent",)),  # noqa: SLF001 - as above
-            "upkeep": Root(fake._upkeep, only=("_waits",)),  # noqa: SLF001 - as above
             "messages": Root(fake._tracking, only=("_messages",)),  # noqa: SLF001 - as above
             "messenger": Root(sender._messenger, only=("_bounced",)),  # noqa: SLF001 - as above
         }
