@@ -13,9 +13,11 @@ import logging
 import re
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from bridge.settings import table
 
@@ -89,6 +91,8 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
         if row.is_secret:
             value = getattr(settings, row.name)
             found |= {value} if isinstance(value, str) else set(value)
+    with suppress(ValueError):  # a DSN that cannot be read has no password to be found
+        found.add(urlsplit(settings.store_dsn).password or "")
     long = (secret for secret in found if len(secret) >= _SHORTEST_SECRET)
     return tuple(sorted(long, key=lambda secret: (-len(secret), secret)))
 

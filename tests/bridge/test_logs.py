@@ -198,6 +198,14 @@ def test_what_slips_in_is_struck_out_and_an_exception_keeps_its_text_for_itself(
     assert re.search(r"test_logs\.py:\d+ test_what_slips_in", line)
 
 
+def test_the_password_inside_a_dsn_is_struck_out_alone_too():
+    settings = Settings.from_mapping({"store_dsn": "postgresql://bridge:hush-hush@db/bridge"})
+
+    line = LineFormatter(settings).format(record(reason='password "hush-hush" is wrong'))
+
+    assert "hush" not in line
+
+
 def test_the_level_is_what_the_settings_say_and_can_change(monkeypatch: pytest.MonkeyPatch):
     root = logging.Logger("root")  # noqa: LOG001 - one of its own, so that nobody else's is changed
     monkeypatch.setattr(logging, "getLogger", lambda name="": logging.Logger(name) if name else root)  # noqa: LOG001 - as above
