@@ -52,7 +52,8 @@ _FORBIDDEN: Final = str.maketrans("", "", "%><!|&.:;$'\"\\")
 _LONGEST_KEY: Final = 120
 _LONGEST_VALUE: Final = 512
 _LONGEST_NAME: Final = 512
-_MOST_PROPERTIES: Final = 256
+_MOST_PROPERTIES: Final = 100
+"""Per event, as accounts have it unless the vendor raises it; beyond, the event is refused. Source: vendor notes CleverTap 4."""
 _MOST_RECORDS: Final = 1000
 _MOST_IN_FLIGHT: Final = 15
 _OBJECT_ID: Final = re.compile(

@@ -85,7 +85,7 @@ def test_clevertap_records_keep_the_vendors_limits(
     for record in found:
         assert 0 < len(record["evtName"]) <= 512
         assert not FORBIDDEN & set(record["evtName"])
-        assert len(record["evtData"]) <= 256
+        assert len(record["evtData"]) <= 100
         for key, value in record["evtData"].items():
             assert 0 < len(key.encode()) <= 120
             assert not FORBIDDEN & set(key)

@@ -255,6 +255,28 @@ async def test_what_proves_nothing_leaves_a_trigger_uncertain(changes: dict[str,
         assert len(made.mailmodo.requests) == 1
 
 
+async def test_a_trigger_whose_claim_passed_on_is_not_sent():
+    """Between the claim and the call the lease ends, as it does in a process that was frozen."""
+    async with rig() as made:
+        store = made.bridge._store
+        claim, lapses = store.claim, 1
+
+        async def claim_and_lapse(destination: str, limit: int, **more: Any) -> Any:
+            nonlocal lapses
+            claimed = await claim(destination, limit, **more)
+            if claimed and lapses:
+                lapses -= 1
+                await store.recover((), retry=False, now_ms=unix_ms(made.now()) + 10**9)
+                await store.claim(destination, limit, now_ms=unix_ms(made.now()) + 10**9, lease_ms=1)
+                await store.recover((), retry=False, now_ms=unix_ms(made.now()) + 2 * 10**9)
+            return claimed
+
+        store.claim = claim_and_lapse  # type: ignore[method-assign]  # this one store
+        await made.trigger(email="asha@example.com")
+        await asyncio.sleep(10)
+        assert made.mailmodo.requests == []
+
+
 async def test_hold_takes_no_proof():
     async with rig() as made:
         await uncertain(made)
