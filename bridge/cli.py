@@ -38,7 +38,11 @@ def _described(row: Row) -> str:
     return f"{row.help} [{row.variable}; default: {shown(row, quote='')}{unit}]"
 
 
-@click.group(cls=_WithTable, invoke_without_command=True)
+@click.group(
+    cls=_WithTable,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--settings",
     "file",
