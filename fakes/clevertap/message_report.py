@@ -12,7 +12,7 @@ from fakes.clevertap.errors import malformed_request
 from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.queries import parse_range
 from fakes.clevertap.rules import Did, DidNot, External, InSegment, OnDate
-from fakes.clevertap.targets import Targets, TargetStatus
+from fakes.clevertap.target import TargetStatus
 from fakes.clevertap.wire import json_answer, parse
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.dashboard import Account, Dashboard
     from fakes.clevertap.named_sends import NamedSends
     from fakes.clevertap.running import RunningCampaign
+    from fakes.clevertap.targets import Targets
     from fakes.kit import Call
 
 __all__ = ["MessageReport"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +20,8 @@ from fakes.clevertap.errors import (
 )
 from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.queries import parse_range, read_query
-from fakes.clevertap.schedules import Schedule, read_schedule
+from fakes.clevertap.schedules import read_schedule
+from fakes.clevertap.target import Target, TargetStatus
 from fakes.clevertap.wire import json_answer, parse
 
 if TYPE_CHECKING:
@@ -32,73 +31,14 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.dashboard import Account, Dashboard
     from fakes.clevertap.profiles import Profile
-    from fakes.clevertap.running import RunningCampaign
     from fakes.kit import Call
 
-__all__ = ["Target", "TargetStatus", "Targets"]
+__all__ = ["Targets"]
 
 _SECOND: Final = timedelta(seconds=1)
 _DEVICES: Final = ("android", "ios", "windows", "web", "chrome", "firefox", "safari")
 _FLAGS: Final = ("estimate_only", "skip_estimate", "draft", "send_to_all_devices")
 _MOST_SEGMENTS: Final = 500
-
-
-class TargetStatus(StrEnum):
-    """Where a campaign is in its life."""
-
-    DRAFT = "draft"
-    SCHEDULED = "scheduled"
-    RUNNING = "running"
-    STOPPED = "stopped"
-    COMPLETED = "completed"
-
-
-@dataclass(slots=True, eq=False)
-class Target:
-    """A campaign that was made by API.
-
-    Attributes:
-        running: What sends it.
-        name: As the call named it.
-        mode: Its `target_mode`.
-        schedule: When it runs.
-        where: The query of whom it is for; None when a segment says so.
-        segment: Name of the segment; None for everybody.
-        devices: On which platforms, for a push; empty for any.
-        is_draft: Whether it only lies there.
-        labels: As given.
-        conversion: Name of the event that counts as a conversion; empty for none.
-        next_at: When it runs next; None when it does not.
-        runs: How often it has run.
-        timer: Of the next run.
-    """
-
-    running: RunningCampaign
-    name: str
-    mode: str
-    schedule: Schedule
-    where: Any = None
-    segment: str | None = None
-    devices: tuple[str, ...] = ()
-    is_draft: bool = False
-    labels: tuple[str, ...] = ()
-    conversion: str = ""
-    next_at: datetime | None = None
-    runs: int = 0
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def status(self) -> TargetStatus:
-        """Where it is in its life: completed when everybody who qualified got it, or did not."""
-        if self.is_draft:
-            return TargetStatus.DRAFT
-        if self.running.is_stopped:
-            return TargetStatus.STOPPED
-        if not self.runs:
-            return TargetStatus.SCHEDULED
-        counts = self.running.statistics
-        is_done = self.next_at is None and counts.qualified == counts.sent + counts.failed
-        return TargetStatus.COMPLETED if is_done else TargetStatus.RUNNING
 
 
 class Targets:
