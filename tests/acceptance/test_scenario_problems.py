@@ -143,7 +143,7 @@ MISTAKES = {
     "a misspelt verb": (
         "clevertap: launch ask",
         "clevertap: lanch ask",
-        "wanted `launch CAMPAIGN` or `event NAME`; did you mean `launch ask`?",
+        "wanted `launch CAMPAIGN` or `event NAME`; also `launch JOURNEY`, and `trigger CAMPAIGN` by the API; did you mean `launch ask`?",
     ),
     "an unknown campaign": (
         "launch ask",
@@ -179,7 +179,7 @@ MISTAKES = {
     "an unknown channel": (
         "channel: sms",
         "channel: smss",
-        "found `smss`, wanted webhook, sms or push; did you mean `sms`?",
+        "found `smss`, wanted webhook, sms, push, webpush or email; did you mean `sms`?",
     ),
     "a step after the end": ("at: 0 h", "at: 3 days", "which is after the end; the scenario lasts 2 d"),
     "two vendors in a step": (
