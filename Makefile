@@ -8,7 +8,7 @@ UV := $(shell command -v uv 2>/dev/null)
 RUN_TIME := $(VENV)/.run-time
 ALL := $(VENV)/.all
 
-.PHONY: demo test slow format lint types imports pytest benchmark clean
+.PHONY: demo test slow fuzz kills format lint types imports pytest benchmark clean
 
 demo: $(RUN_TIME)  ## play the survey journey: 200 people, 4 days, about a second
 	$(BIN)/python run_sim.py run scenarios/survey_follow_up.yaml
@@ -28,8 +28,13 @@ imports: $(ALL)
 pytest: $(ALL)
 	$(BIN)/pytest -q -n 2
 
-slow: $(ALL)  ## the suites that take minutes: fuzzing, kill matrices
-	$(BIN)/pytest -q -n 2 -m long
+slow: fuzz kills  ## the suites that take minutes
+
+fuzz: $(ALL)  ## every operation of CleverTap and Mailmodo, fuzzed from its contract
+	$(BIN)/pytest -q -n 2 -m long tests/conformance
+
+kills: $(ALL)  ## the bridge killed at every point and at any moment, on both stores
+	$(BIN)/pytest -q -n 2 -m long tests/bridge
 
 format: $(ALL)  ## let ruff put everything into shape
 	$(BIN)/ruff format .
