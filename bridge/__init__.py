@@ -9,6 +9,8 @@ the table in `routing`, and is committed by a `store` before it is answered. `de
 `destinations`.
 """
 
+import logging
+
 from bridge.app import Bridge
 from bridge.engagement import Engagement, Kind, SourceName
 from bridge.errors import (
@@ -20,6 +22,9 @@ from bridge.errors import (
 )
 from bridge.settings import Settings
 from bridge.store import Counts
+
+# Whoever runs the bridge inside a program of their own decides what becomes of its log; `python -m bridge` does.
+logging.getLogger("bridge").addHandler(logging.NullHandler())
 
 __all__ = [
     "Bridge",
