@@ -7,16 +7,18 @@ stands between the two marks of a page is written here, everything around them b
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from bridge.cli import main as bridge
-from contracts import load_contract
+from contracts import VENDORS, load_contract
 from simulator import bridge_reference
 from simulator.cli import main as journeylab
 from simulator.expressions import NAMES, Group
+from simulator.guesses import vendor_guesses
 from simulator.ledger_rules import RULES, TOLERANCE_S
 from simulator.scenario_reader import scenario_schema
 
@@ -141,6 +143,7 @@ def ledger_rules() -> str:
 
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    **{f"fakes/{vendor}.md": partial(vendor_guesses, vendor) for vendor in VENDORS},
     "reference/scenario.md": scenario_words,
     "reference/control-api.md": control_operations,
     "reference/cli.md": command_line,

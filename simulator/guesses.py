@@ -1,0 +1,112 @@
+"""Lists what a contract marks as guessed or inferred, for the page of the vendor's fake.
+
+A marked part inside a part with the same mark says nothing new: the outer one stands for both. What several
+places share in the file (a YAML alias) is listed where it comes first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from contracts import load_contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Marked", "marked", "vendor_guesses"]
+
+_DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})
+"""Keywords whose values are data of the vendor, in which a mark would mean nothing."""
+_SILENT: Final = frozenset({"content", "items", "schema"})
+"""Keywords that a reader needs not to find a part."""
+_NAMED: Final[Mapping[str, str]] = {
+    "headers": "header",
+    "parameters": "parameter",
+    "properties": "field",
+    "responses": "response",
+}
+_SPELT: Final[Mapping[str, str]] = {"requestBody": "request body"}
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """One marked part of a contract, in words that are Markdown."""
+
+    where: str
+    what: str
+    source: str
+
+
+def vendor_guesses(vendor: str) -> str:
+    """Write the tables of what a vendor's contract marks as `guess` and as `inferred`."""
+    document = load_contract(vendor).document
+    lines: list[str] = []
+    for level, title in (("guess", "Guessed"), ("inferred", "Inferred")):
+        rows = [f"| {part.where} | {part.what} | {part.source} |" for part in marked(document, level)]
+        if rows:
+            lines += [f"{title}:", "", "| Where | What | Source |", "| --- | --- | --- |", *rows, ""]
+    return "\n".join(lines).rstrip() or "Nothing."
+
+
+def marked(document: Mapping[str, Any], level: str) -> Iterator[Marked]:
+    """Give the outermost parts that carry a level of `x-confidence`, in the document's order."""
+    for path, part in _find(document, level, (), set()):
+        text = next((part[key] for key in ("summary", "description", "title") if part.get(key)), None)
+        what = text if text is not None else " ".join(path[-2:])
+        yield Marked(_where(document, path), _escape(str(what)), _escape(str(part.get("x-source", ""))))
+
+
+def _find(
+    value: object, level: str, path: tuple[str, ...], seen: set[int]
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    if not isinstance(value, Mapping | list) or id(value) in seen:
+        return
+    seen.add(id(value))
+    names = bool(path) and path[-1] == "properties"
+    if isinstance(value, Mapping) and not names and value.get("x-confidence") == level:
+        yield path, value
+        return
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
+    for key, inner in pairs:
+        if names or key not in _DATA:
+            yield from _find(inner, level, (*path, str(key)), seen)
+
+
+def _where(document: Mapping[str, Any], path: tuple[str, ...]) -> str:
+    match path:
+        case ("paths" | "webhooks" as kind, name, method, *rest):
+            operation = document[kind][name][method]
+            known = operation.get("operationId", name) if isinstance(operation, Mapping) else name
+            first, inside = f"`{known}`", (document[kind][name][method], rest)
+        case ("components", kind, name, *rest):
+            first, inside = f"`{name}` ({kind})", (document["components"][kind][name], rest)
+        case _:
+            return _escape(" ".join(path)) or "the whole"
+    return ", ".join([first, *_words(*inside)]).replace("|", "\\|")
+
+
+def _words(value: Any, rest: list[str]) -> Iterator[str]:
+    """Name the steps from an operation or component to a part of it."""
+    before = ""
+    for key in rest:
+        value = value[int(key)] if isinstance(value, list) else value[key]
+        if before in _NAMED:
+            named = value.get("name", key) if before == "parameters" else key
+            yield f"{_NAMED[before]} `{named}`"
+            before = ""
+        else:
+            if key not in _NAMED and key not in _SILENT:
+                yield _SPELT.get(key, f"`{key}`")
+            before = key
+
+
+def _escape(text: str) -> str:
+    """Keep text to one cell of a table: only its code stays Markdown."""
+    pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    plain = [piece if at % 2 else re.sub(r"([\\*_\[\]`])", r"\\\1", piece) for at, piece in enumerate(pieces)]
+    return "".join(piece if at % 2 else piece.replace("<", "&lt;") for at, piece in enumerate(plain)).replace(
+        "|", "\\|"
+    )
