@@ -18,6 +18,7 @@ import heapq
 import itertools
 import math
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from simulator.errors import Deadlock
@@ -102,6 +103,9 @@ class VirtualLoop(WiredLoop):
     def time(self) -> float:
         """Give the seconds since the loop was made, by its own time."""
         return self._now
+
+    moment = time
+    """The time of this turn of the loop, which on this loop is its time."""
 
     def call_soon(
         self, callback: Callable[[*_Args], object], *args: *_Args, context: Context | None = None
@@ -263,13 +267,28 @@ class LiveLoop(asyncio.SelectorEventLoop):
             raise ValueError(f"speed must be above 0, got {speed!r}")
         self.speed = speed
         self.is_busy: Callable[[], bool] = lambda: False
-        self._ahead_s = -super().time()
+        self._ahead_s = -monotonic()
+        self._moment: float | None = None
         # From 194 days on, asyncio's own 1 ns is less than a float can tell apart.
         self._clock_resolution = _RESOLUTION_S
 
     def time(self) -> float:
         """Give the seconds since the loop was made, by its own time."""
-        return super().time() + self._ahead_s
+        return monotonic() + self._ahead_s
+
+    def moment(self) -> float:
+        """Give the time at which it was first asked for in this turn of the loop.
+
+        Callbacks of one turn see the same moment, as they do on a virtual loop. Timers go by `time`.
+        """
+        moment = self._moment
+        if moment is None:
+            moment = self._moment = self.time()
+        return moment
+
+    def _process_events(self, event_list: list[Any]) -> None:
+        self._moment = None  # asyncio's first step of a turn; timers fall due after it
+        super()._process_events(event_list)  # type: ignore[misc]  # typeshed hides what is asyncio's own
 
     def _hurry(self, wait: Callable[[float | None], bool], timeout_s: float | None) -> None:
         """Pass a wait at `speed`: the selector calls this once the wire is quiet.
@@ -281,9 +300,9 @@ class LiveLoop(asyncio.SelectorEventLoop):
         if self.speed == 1.0 or self.is_busy():
             wait(timeout_s)
             return
-        began_s = super().time()
+        began_s = monotonic()
         came = wait(None if timeout_s is None else timeout_s / self.speed)
-        real_s = super().time() - began_s
+        real_s = monotonic() - began_s
         passed_s = min(real_s * self.speed, math.inf if timeout_s is None else timeout_s)
         # Sockets wait whole milliseconds of real time. What was asked for is what has passed, to the microsecond.
         if not came and timeout_s is not None:

@@ -112,6 +112,8 @@ class World:
         self._instant: datetime
         self._instant_loop_s: float
         self._offset_s: float
+        loop = asyncio.get_running_loop()
+        self._moment: Callable[[], float] = getattr(loop, "moment", loop.time)
         self._count_from_now()
         self.journal = Journal(self.now)
         self.mailboxes = Mailboxes(
@@ -156,7 +158,7 @@ class World:
 
     def now(self) -> datetime:
         """The world's instant: its start plus what its loop has seen pass, to the microsecond."""
-        loop_s = asyncio.get_event_loop().time()
+        loop_s = self._moment()
         if loop_s != self._instant_loop_s:  # asked a dozen times in a moment, and dates are dear
             self._instant = self._starts + timedelta(seconds=loop_s - self._offset_s)
             self._instant_loop_s = loop_s
@@ -164,7 +166,7 @@ class World:
 
     def _count_from_now(self) -> None:
         """Make this moment the scenario's start."""
-        self._offset_s = self._instant_loop_s = asyncio.get_running_loop().time()
+        self._offset_s = self._instant_loop_s = self._moment()
         self._instant = self._starts
 
     @property

@@ -27,8 +27,9 @@ from fakes.clevertap.state import CleverTapState
 from fakes.clevertap.targets import Targets
 from fakes.clevertap.tracking import Tracking
 from fakes.clevertap.upkeep import Upkeep, outcome
-from fakes.clevertap.wire import all_processed, json_answer, parse
+from fakes.clevertap.wire import json_answer, parse
 from fakes.kit import Call, Fake, VendorError
+from fakes.kit.answers import FixedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -90,6 +91,7 @@ class FakeCleverTap(Fake):
         self._report = MessageReport(
             self, self._gate, lambda: self.dashboard, targets=self._targets, sends=self._sends
         )
+        self._all_processed: dict[int, FixedAnswer] = {}
         super().__init__(surroundings)
         self.dashboard = Dashboard(self, self, self._tracking)
 
@@ -176,7 +178,7 @@ class FakeCleverTap(Fake):
             **self._report.handlers(),
         }
 
-    def handlers_at_once(self) -> Mapping[str, Callable[[Call], web.Response]]:
+    def handlers_at_once(self) -> Mapping[str, Callable[[Call], web.Response | FixedAnswer]]:
         """Bind uploads, where they take no time."""
         return {} if self.settings.upload_takes_s else {"upload": self._upload_at_once}
 
@@ -199,16 +201,23 @@ class FakeCleverTap(Fake):
 
     async def _upload(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.UPLOADS):
-            answer = self._take_all(call)
+            answer = json_answer(outcome(*self._take_all(call)))
             # Stored first, answered later: whoever gives up waiting does not know what became of it.
             await asyncio.sleep(self.settings.upload_takes_s)
         return answer
 
-    def _upload_at_once(self, call: Call) -> web.Response:
+    def _upload_at_once(self, call: Call) -> web.Response | FixedAnswer:
         self._gate.authorise(call)
-        return self._take_all(call)
+        records, unprocessed = self._take_all(call)
+        if unprocessed:
+            return json_answer(outcome(records, unprocessed))
+        answer = self._all_processed.get(records)
+        if answer is None:
+            answer = self._all_processed[records] = FixedAnswer(json_answer(outcome(records, [])))
+        return answer
 
-    def _take_all(self, call: Call) -> web.Response:
+    def _take_all(self, call: Call) -> tuple[int, list[dict[str, Any]]]:
+        """Take the records of an upload; give how many there were, and what is said of those that were skipped."""
         body = parse(call.content)
         records = body.get("d") if isinstance(body, dict) else None
         if not isinstance(records, list) or len(records) > _MAX_RECORDS:
@@ -220,9 +229,7 @@ class FakeCleverTap(Fake):
                 self._take(record, is_dry=is_dry)
             except RecordFault as fault:
                 unprocessed.append(self._refuse(record, fault, number=number, is_dry=is_dry))
-        if not unprocessed:
-            return all_processed(len(records))
-        return json_answer(outcome(len(records), unprocessed))
+        return len(records), unprocessed
 
     def _take(self, record: Any, *, is_dry: bool) -> None:
         checked = self.state.check(record)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fakes.kit import Call
 
-__all__ = ["all_processed", "batch_size", "json_answer", "parse", "query_from_url", "raw_cursor"]
+__all__ = ["batch_size", "json_answer", "parse", "query_from_url", "raw_cursor"]
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _JSON: Final = {"Content-Type": "application/json;charset=utf-8"}
@@ -25,12 +25,6 @@ _JSON: Final = {"Content-Type": "application/json;charset=utf-8"}
 def json_answer(body: Mapping[str, Any], *, status: int = 200) -> web.Response:
     """Answer with compact JSON under the media type that was recorded."""
     return web.Response(status=status, body=_ENCODER.encode(body).encode(), headers=_JSON)
-
-
-def all_processed(records: int) -> web.Response:
-    """Answer an upload of which every record was taken: what is said most."""
-    body = b'{"status":"success","processed":%d,"unprocessed":[]}' % records
-    return web.Response(body=body, headers=_JSON)
 
 
 def parse(body: Body) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
@@ -11,10 +12,32 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-__all__ = ["AnswerWriter", "body_of"]
+    from fakes.kit.books import Answered
 
+__all__ = ["AnswerWriter", "FixedAnswer", "body_of"]
+
+_SECOND: Final = timedelta(seconds=1)
 _MOST_HEADS: Final = 256
 _WITHOUT_BODY: Final = (204, 304)
+
+
+class FixedAnswer:
+    """An answer that one operation gives again and again: it is judged, recorded and put into bytes once.
+
+    Args:
+        response: The answer; nobody changes it.
+
+    Attributes:
+        answered: What the books say of it, once it was given.
+        head: What goes over the wire before the date, once it was written.
+    """
+
+    __slots__ = ("answered", "head", "response")
+
+    def __init__(self, response: web.Response) -> None:
+        self.response = response
+        self.answered: Answered | None = None
+        self.head = b""
 
 
 class AnswerWriter:
@@ -27,7 +50,8 @@ class AnswerWriter:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._second: datetime | None = None
-        self._date = ""
+        self._next_second: datetime
+        self._date = b""
         self._heads: dict[tuple[int, str, tuple[tuple[str, str], ...]], str] = {}
 
     def write(self, response: web.Response, at: datetime | None = None) -> bytes:
@@ -37,12 +61,26 @@ class AnswerWriter:
             response: The answer.
             at: When it is given, if the caller has looked at the clock already.
         """
-        second = (at or self._now()).replace(microsecond=0)
-        if second != self._second:
-            self._second, self._date = second, f"Date: {format_datetime(second, usegmt=True)}\r\n\r\n"
-        body = body_of(response)
-        length = "" if response.status in _WITHOUT_BODY else f"Content-Length: {len(body)}\r\n"
-        return f"{self._head(response)}{length}{self._date}".encode() + body
+        return self._start(response).encode() + self._date_line(at or self._now()) + body_of(response)
+
+    def write_fixed(self, answer: FixedAnswer, at: datetime) -> bytes:
+        """Give an answer as bytes that is given again and again."""
+        if not answer.head:
+            answer.head = self._start(answer.response).encode()
+        return answer.head + self._date_line(at) + body_of(answer.response)
+
+    def _start(self, response: web.Response) -> str:
+        if response.status in _WITHOUT_BODY:
+            return self._head(response)
+        return f"{self._head(response)}Content-Length: {len(body_of(response))}\r\n"
+
+    def _date_line(self, at: datetime) -> bytes:
+        # Dates are dear to cut and to write, and a second is long.
+        if self._second is None or not self._second <= at < self._next_second:
+            self._second = at.replace(microsecond=0)
+            self._next_second = self._second + _SECOND
+            self._date = f"Date: {format_datetime(self._second, usegmt=True)}\r\n\r\n".encode()
+        return self._date
 
     def _head(self, response: web.Response) -> str:
         key = (response.status, response.reason, tuple(response.headers.items()))

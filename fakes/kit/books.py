@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contracts.validation import NO_CONTRACT
 from fakes.kit.answers import body_of
@@ -10,6 +10,7 @@ from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange
 from fakes.kit.headers import KeptHeaders
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from aiohttp import web
@@ -18,7 +19,26 @@ if TYPE_CHECKING:
     from fakes.kit.call import Call
     from fakes.kit.surroundings import Surroundings
 
-__all__ = ["Books"]
+__all__ = ["NO_ANSWER", "Answered", "Books"]
+
+
+class Answered(NamedTuple):
+    """What was answered.
+
+    Attributes:
+        status: None when there was no answer.
+        headers: As sent; nobody changes them.
+        body: Raw bytes.
+        violations: Every way in which it breaks the contract.
+    """
+
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+    violations: tuple[Violation, ...]
+
+
+NO_ANSWER: Final = Answered(None, {}, b"", ())
 
 
 class Books:
@@ -44,37 +64,71 @@ class Books:
         self,
         call: Call,
         operation: Operation | None,
-        response: web.Response | None,
+        answered: Answered,
         *,
+        asked: tuple[Violation, ...],
         started_at: datetime,
-        violations: tuple[Violation, ...],
         ended_at: datetime | None = None,
         error: str = "",
         fault: str = "",
     ) -> Exchange:
-        """Write a call and its answer down; None is no answer at all."""
-        request = call.request
+        """Write a call and its answer down.
+
+        Args:
+            call: The call.
+            operation: What it is for; None when no operation fits.
+            answered: What came of it.
+            asked: What is wrong with the call.
+            started_at: When it came.
+            ended_at: When the answer left; now, when not said.
+            error: See `Exchange`.
+            fault: See `Exchange`.
+        """
+        head = call.request.head
+        headers = head.headers
         return Exchange(
-            id=call.exchange_id,
-            sender=self.caller(call),
-            receiver=self._vendor,
-            contract=self._vendor,
-            operation=operation.id if operation else "",
-            kind="operation",
-            method=request.method,
-            url=request.full_url,
-            request_headers=request.head.kept_headers,
-            request_body=call.body,
-            status=None if response is None else response.status,
-            response_headers={} if response is None else self._kept_headers.keep(response.headers),
-            response_body=b"" if response is None else body_of(response),
-            started_at=started_at,
-            ended_at=ended_at or self._surroundings.now(),
-            error=error,
-            fault=fault,
-            cause=request.headers.get(CAUSE_HEADER, ""),
-            violations=violations,
+            call.exchange_id,
+            headers.get(ACTOR_HEADER) or self._surroundings.caller,
+            self._vendor,
+            self._vendor,
+            operation.id if operation else "",
+            "operation",
+            head.method,
+            call.request.full_url,
+            head.kept_headers,
+            call.body,
+            answered.status,
+            answered.headers,
+            answered.body,
+            started_at,
+            ended_at or self._surroundings.now(),
+            1,
+            error,
+            fault,
+            headers.get(CAUSE_HEADER, ""),
+            asked + answered.violations,
         )
+
+    def answered(
+        self, response: web.Response | None, operation: Operation | None, *, is_judged: bool = True
+    ) -> Answered:
+        """Write down what was answered, and judge it.
+
+        Args:
+            response: The answer; None is no answer at all.
+            operation: What was asked for; nothing can be said of an answer to anything else.
+            is_judged: Whether the contract has a say in it.
+        """
+        if response is None:
+            return NO_ANSWER
+        body = body_of(response)
+        violations: tuple[Violation, ...] = ()
+        if is_judged and operation is not None:
+            content_type = response.headers.get("Content-Type", "")
+            violations = self._judge.response(
+                operation, status=response.status, content_type=content_type, body=body
+            )
+        return Answered(response.status, self._kept_headers.keep(response.headers), body, violations)
 
     def judge_request(self, call: Call, operation: Operation | None) -> tuple[Violation, ...]:
         """Judge a request."""
@@ -82,14 +136,3 @@ class Books:
             return (NO_CONTRACT(call.request.method, call.request.rel_url.raw_path),)
         content_type = call.headers.get("Content-Type", "")
         return self._judge.request(operation, query=call.query, content_type=content_type, body=call.content)
-
-    def judge_response(
-        self, response: web.Response | None, operation: Operation | None
-    ) -> tuple[Violation, ...]:
-        """Judge an answer, unless there is none that the vendor gave."""
-        if operation is None or response is None:
-            return ()
-        content_type = response.headers.get("Content-Type", "")
-        return self._judge.response(
-            operation, status=response.status, content_type=content_type, body=body_of(response)
-        )

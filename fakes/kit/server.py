@@ -16,7 +16,7 @@ from aiohttp import ClientSession, TCPConnector, web
 
 from contracts import Judge, Violation, load_contract
 from contracts.bodies import Body
-from fakes.kit.answers import AnswerWriter
+from fakes.kit.answers import AnswerWriter, FixedAnswer
 from fakes.kit.books import Books
 from fakes.kit.breaking import break_off, send_part
 from fakes.kit.call import Call
@@ -89,8 +89,11 @@ class Fake(ABC):
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of every operation in the contract, by `operationId`."""
 
-    def handlers_at_once(self) -> Mapping[str, Callable[[Call], web.Response]]:
-        """Give plain functions for operations that never have to wait: their answers cost less."""
+    def handlers_at_once(self) -> Mapping[str, Callable[[Call], web.Response | FixedAnswer]]:
+        """Give plain functions for operations that never have to wait: their answers cost less.
+
+        An answer that is always the same costs least as a `FixedAnswer` that belongs to this one operation.
+        """
         return {}
 
     @abstractmethod
@@ -193,12 +196,24 @@ class Fake(ABC):
         started_at = self.surroundings.now()
         call, asked = self._open(request, body, match)
         try:
-            response = handler(call)
+            answer = handler(call)
         except Exception as error:  # noqa: BLE001 - told apart there
-            response = self._answer_error(error)
+            answer = self._answer_error(error)
+        if isinstance(answer, FixedAnswer):
+            answered = answer.answered
+            if answered is None:
+                answered = answer.answered = self.books.answered(answer.response, match.operation)
+            written = self._writer.write_fixed(answer, started_at)
+        else:
+            answered = self.books.answered(answer, match.operation)
+            written = self._writer.write(answer, started_at)
         # Nothing was waited for: all of it happened at one instant.
-        self._close(call, match.operation, response, started_at=started_at, ended_at=started_at, asked=asked)
-        return self._writer.write(response, started_at)
+        self.record(
+            self.books.exchange(
+                call, match.operation, answered, asked=asked, started_at=started_at, ended_at=started_at
+            )
+        )
+        return written
 
     async def answer(self, request: Request, body: bytes) -> web.Response:
         """Answer a request.
@@ -215,7 +230,8 @@ class Fake(ABC):
         ):
             return await _FaultedCall(self, call, operation, installed).serve(started_at, asked)
         response = await self._answer(call, operation)
-        self._close(call, operation, response, started_at=started_at, asked=asked)
+        answered = self.books.answered(response, operation)
+        self.record(self.books.exchange(call, operation, answered, asked=asked, started_at=started_at))
         return response
 
     def to_bytes(self, response: web.Response) -> bytes:
@@ -236,23 +252,6 @@ class Fake(ABC):
         current_cause.set(exchange_id)
         call = Call(request, Body(body), match.parameters if match else {}, exchange_id)
         return call, self.books.judge_request(call, match.operation if match else None)
-
-    def _close(
-        self,
-        call: Call,
-        operation: Operation | None,
-        response: web.Response,
-        *,
-        started_at: datetime,
-        asked: tuple[Violation, ...],
-        ended_at: datetime | None = None,
-    ) -> None:
-        violations = asked + self.books.judge_response(response, operation)
-        self.record(
-            self.books.exchange(
-                call, operation, response, started_at=started_at, ended_at=ended_at, violations=violations
-            )
-        )
 
     async def _answer(self, call: Call, operation: Operation | None) -> web.Response:
         try:
@@ -296,14 +295,14 @@ class _FaultedCall:
         response = answer.response
         # A vendor that publishes no 429 still has one here; what is no part of its contract is not judged by it.
         is_documented = response is not None and _documents(operation, response.status)
-        judged = response if answer.is_vendors and (is_documented or response is None) else None
+        is_judged = answer.is_vendors and is_documented
         fake.record(
             fake.books.exchange(
                 call,
                 operation,
-                response,
+                fake.books.answered(response, operation, is_judged=is_judged),
+                asked=asked,
                 started_at=started_at,
-                violations=asked + fake.books.judge_response(judged, operation),
                 error="" if answer.arrives is None and response is not None else "reset",
                 fault=self.installed.rule.describe(),
             )
@@ -336,16 +335,15 @@ class _FaultedCall:
         call = Call(first.request, body, first.path, fake.surroundings.observer.open_entry())
         current_cause.set(call.exchange_id)
         started_at = fake.surroundings.now()
-        violations = fake.books.judge_request(call, self._operation)
+        asked = fake.books.judge_request(call, self._operation)
         response = await fake._answer(call, self._operation)  # noqa: SLF001 - one class in two parts
-        violations += fake.books.judge_response(response, self._operation)
         fake.record(
             fake.books.exchange(
                 call,
                 self._operation,
-                response,
+                fake.books.answered(response, self._operation),
+                asked=asked,
                 started_at=started_at,
-                violations=violations,
                 fault=self.installed.rule.describe(),
             )
         )

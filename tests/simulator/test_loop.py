@@ -507,6 +507,51 @@ def test_live_loop_goes_at_the_walls_pace_right_after_a_sign_of_life() -> None:
     assert run(main(), loop_factory=lambda: LiveLoop(speed=1e9)) == "!"
 
 
+@pytest.mark.parametrize("loop_class", [VirtualLoop, LiveLoop])
+def test_a_moment_is_one_for_all_callbacks_of_a_turn_and_comes_after_its_timers(
+    loop_class: type[VirtualLoop | LiveLoop],
+) -> None:
+    async def main() -> list[tuple[float, float]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, loop_class)
+        seen: list[tuple[float, float]] = []
+
+        def look(due: float) -> None:
+            seen.append((due, loop.moment()))
+
+        for turn in range(20):
+            due = loop.time() + 0.001 * (turn % 3)
+            done = loop.create_future()
+            for _ in range(3):
+                loop.call_at(due, look, due)
+            loop.call_at(due, done.set_result, None)
+            await done
+        return seen
+
+    seen = run(main(), loop_factory=loop_class)
+
+    moments = [moment for _, moment in seen]
+    assert all(moment >= due - 1e-6 for due, moment in seen)
+    assert moments == sorted(moments)
+    assert all(len(set(moments[at : at + 3])) == 1 for at in range(0, 60, 3))
+    assert len(set(moments)) > 10
+
+
+def test_a_live_moment_does_not_lag_behind_by_more_than_its_turn() -> None:
+    async def main() -> tuple[float, float, float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, LiveLoop)
+        first = loop.moment()
+        before = loop.time()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return first, before, loop.moment()
+
+    first, before, later = run(main(), loop_factory=LiveLoop)
+
+    assert first <= before <= later
+
+
 def test_live_loop_never_goes_back() -> None:
     async def main() -> list[float]:
         loop = asyncio.get_running_loop()
