@@ -16,7 +16,7 @@ from bridge.delivery import Dispatcher
 from bridge.desk import Desk, empty_line
 from bridge.destinations import Guarantee, make_destinations
 from bridge.engagement import SourceName
-from bridge.errors import StoreUnavailable, Unauthentic
+from bridge.errors import InletOff, StoreUnavailable, Unauthentic
 from bridge.health import Health, View
 from bridge.housekeeping import Housekeeper
 from bridge.ingest import Ingest
@@ -283,6 +283,9 @@ class Bridge:
             )
             source.authenticate(incoming)
             is_new = await self._ingest.take(source, incoming)
+        except InletOff as error:
+            seen.answered("source_off")
+            return answer(404, message=str(error))
         except Unauthentic as error:
             seen.answered("unauthentic")
             return answer(401, message=str(error))

@@ -3,6 +3,7 @@
 BridgeError
 ├── SettingsInvalid    a settings file or variable does not say what is needed
 ├── ExtraMissing       something was asked for that needs a library which is not installed
+├── InletOff           a webhook came by an inlet that is not set up
 ├── Unauthentic        a webhook brings no proof, or a wrong one
 ├── Unreadable         an authentic webhook that cannot be read; it is stored and quarantined
 └── StoreUnavailable   nothing can be stored at the moment
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 __all__ = [
     "BridgeError",
     "ExtraMissing",
+    "InletOff",
     "Problem",
     "SettingsInvalid",
     "StoreUnavailable",
@@ -72,6 +74,10 @@ class ExtraMissing(BridgeError):
             f"{what} needs a library that is not installed; install it with: pip install 'journeylab[{extra}]'"
         )
         self.extra = extra
+
+
+class InletOff(BridgeError):
+    """A source has several inlets, and the one that was used has no proof to compare with."""
 
 
 class Unauthentic(BridgeError):

@@ -83,7 +83,8 @@ class Housekeeper:
                 self._never_twice(), retry=self._is_retried, now_ms=unix_ms(self._now())
             )
         except StoreUnavailable as error:
-            _log.warning("claims could not be handed back, whoever starts next finds them: %s", error)
+            # Whoever starts next finds them.
+            _log.warning("claims could not be handed back", extra={"reason": str(error)})
 
     def touch(self) -> None:
         """Do what is due, when it is time; to be called when webhooks come in."""
@@ -118,7 +119,7 @@ class Housekeeper:
             if unix_ms(self._now()) - self._expired_ms >= _EXPIRE_EVERY_MS:
                 await self._expire()
         except StoreUnavailable as error:
-            _log.warning("the store could not be looked after: %s", error)
+            _log.warning("the store could not be looked after", extra={"reason": str(error)})
 
     async def _recover(self) -> None:
         self._recovered_ms = unix_ms(self._now())
@@ -126,7 +127,10 @@ class Housekeeper:
             self._never_twice(), retry=self._is_retried, now_ms=self._recovered_ms
         )
         if left:
-            _log.warning("%d deliveries had been claimed by a process that is gone or too slow", left)
+            _log.warning(
+                "deliveries had been claimed by a process that is gone or too slow",
+                extra={"deliveries": left},
+            )
             self._wake()
 
     async def _expire(self) -> None:

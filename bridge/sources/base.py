@@ -87,6 +87,7 @@ class Source(Protocol):
         """Check the proof on the raw bytes, in constant time.
 
         Raises:
+            InletOff: This inlet of the source is not set up.
             Unauthentic: It is missing or wrong.
         """
         ...

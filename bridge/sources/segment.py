@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.engagement import Engagement, Kind, Recipient, SourceName, engagement_id, instant_from_iso
-from bridge.errors import Unauthentic, Unreadable
+from bridge.errors import InletOff, Unauthentic, Unreadable
 from bridge.sources.base import (
     Reading,
     canonical,
@@ -51,6 +51,8 @@ class SegmentSource:
 
     def authenticate(self, incoming: Incoming) -> None:
         """Compare the API key that stands as user name; on a webhook's URL, its secret and the signature."""
+        if not (self._secrets if incoming.secret else self._credentials):
+            raise InletOff("this inlet of Segment is not set up")
         if not incoming.secret:
             check_basic(incoming.headers, self._credentials)
             return

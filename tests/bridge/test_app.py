@@ -141,6 +141,22 @@ async def test_a_source_that_is_not_set_up_is_404(path: str):
 
 
 @pytest.mark.parametrize(
+    ("off", "path", "other"),
+    [
+        ("segment_destination_api_key", "/sources/segment", "/sources/segment/sg-guess"),
+        ("segment_webhook_secret", "/sources/segment/sg-secret", "/sources/segment"),
+    ],
+)
+async def test_an_inlet_that_is_not_set_up_is_404_though_another_of_its_source_is(
+    off: str, path: str, other: str
+):
+    async with rig(**{off: ""}) as made:
+        assert (await made.post(path, identify("u-1", email="a@b.co")))[0] == 404
+        assert (await made.post(other, identify("u-1", email="a@b.co")))[0] == 401
+        assert (await made.settle()).accepted == 0
+
+
+@pytest.mark.parametrize(
     "path", ["/sources/unknown", "/", "/sources/mailmodo", "/sources/clevertap/ct-secret"]
 )
 async def test_an_unknown_path_is_404(path: str):

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.engagement import SourceName
+from bridge.housekeeping import Housekeeper
 from bridge.logs import LineFormatter, configure
 from bridge.settings import Settings, table
+from bridge.store import SqliteStore
 from tests.bridge.rig import (
     OBJECT_ID,
     SETTINGS,
+    START,
     activity,
     clevertap_answer,
     customerio_event,
@@ -25,10 +28,12 @@ from tests.bridge.rig import (
     rig,
     track,
 )
+from tests.bridge.stores import add, claim
 from tests.bridge.test_delivery import cut_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.bridge.rig import Rig
 
@@ -217,3 +222,32 @@ def test_the_level_is_what_the_settings_say_and_can_change(monkeypatch: pytest.M
     assert root.level == logging.DEBUG
     assert isinstance(handler.formatter, LineFormatter)
     assert json.loads(handler.format(record()))["event"] == "it happened"
+
+
+async def test_what_a_dead_process_had_claimed_is_told_with_its_number_as_a_field(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """The message is always the same words, so that it can be searched for."""
+    path = str(tmp_path / "bridge.sqlite3")
+    dead = SqliteStore(path)
+    await dead.open()
+    await add(dead, "k-1", "k-2")
+    await claim(dead)
+    await dead.close()
+    store = SqliteStore(path)
+    await store.open()
+    keeper = Housekeeper(store, settings=Settings, never_twice=tuple, now=lambda: START, wake=lambda: None)
+
+    await keeper.start()
+    await store.close()
+    await keeper.stop()
+
+    first, second = caplog.records
+    assert (first.getMessage(), vars(first)["deliveries"]) == (
+        "deliveries had been claimed by a process that is gone or too slow",
+        2,
+    )
+    assert (second.getMessage(), vars(second)["reason"]) == (
+        "claims could not be handed back",
+        f"{path} is not open",
+    )
