@@ -245,7 +245,7 @@ class Bridge:
             desk=lambda: self._desk if self._session else None,
             status=self.status,
         ).add_to(app)
-        app.router.add_route("*", "/{path:.*}", _unknown)
+        app.router.add_route("*", r"/{path:[\s\S]*}", _unknown)  # a path may have an encoded line break
         return app
 
     def _wake(self, destination: str) -> None:

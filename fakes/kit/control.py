@@ -88,7 +88,9 @@ class Control:
         self._handlers = self._bind()
         vendor.fake.keeper = self.requests
         self.app = web.Application(client_max_size=_LARGEST_BODY)
-        self.app.router.add_route("*", "/{path:.*}", self._serve)
+        self.app.router.add_route(
+            "*", r"/{path:[\s\S]*}", self._serve
+        )  # a path may have an encoded line break
 
     def keep_baseline(self) -> None:
         """Remember the state as it is now: what `POST /reset` leads back to."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
@@ -133,7 +134,7 @@ class TriedWebhook(Protocol):
         ...
 
 
-class Fault:
+class Fault(ABC):
     """One thing that goes wrong. Subclasses are values: equal when they do the same.
 
     Attributes:
@@ -151,9 +152,9 @@ class Fault:
         """Say in a few words what it does; the journal shows it."""
         return self.word
 
+    @abstractmethod
     async def serve(self, call: ServedCall) -> Answer:
         """Befall a call."""
-        raise NotImplementedError
 
     async def send(self, attempt: TriedWebhook) -> Tried:  # noqa: ARG002 - for those that can
         """Befall a try of a webhook."""

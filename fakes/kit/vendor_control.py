@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +39,7 @@ class Collection:
     schema: str = ""
 
 
-class VendorControl:
+class VendorControl(ABC):
     """One vendor's part of the control API. Everything has a default but the credentials and the memory.
 
     Args:
@@ -50,13 +51,13 @@ class VendorControl:
         self.fake = fake
         self.settings = settings
 
+    @abstractmethod
     def credentials(self) -> Json:
         """Give what a client needs to be let in, under the names that `serve --json` has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def roots(self) -> Mapping[str, Root]:
         """Give everything that remembers, by name."""
-        raise NotImplementedError
 
     def collections(self) -> Mapping[str, Collection]:
         """Give what there is in the account, by the name in the path."""

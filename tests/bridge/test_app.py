@@ -157,7 +157,7 @@ async def test_an_inlet_that_is_not_set_up_is_404_though_another_of_its_source_i
 
 
 @pytest.mark.parametrize(
-    "path", ["/sources/unknown", "/", "/sources/mailmodo", "/sources/clevertap/ct-secret"]
+    "path", ["/sources/unknown", "/", "/sources/mailmodo", "/sources/clevertap/ct-secret", "/a%0Ab", "/%0A"]
 )
 async def test_an_unknown_path_is_404(path: str):
     async with rig() as made:

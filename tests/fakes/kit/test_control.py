@@ -277,6 +277,8 @@ async def test_a_rule_is_shown_as_it_was_given(rule: dict[str, Any]) -> None:
     ("method", "path", "body", "status", "message"),
     [
         ("GET", "/nothing", None, 404, "openapi.json"),
+        ("GET", "/not%0Ahing", None, 404, "openapi.json"),
+        ("DELETE", "/%0A", None, 404, "openapi.json"),
         ("POST", "/account", {}, 405, "wanted GET"),
         ("GET", "/requests?statu=404", None, 400, "statu, which mean nothing"),
         ("GET", "/requests?status=999", None, 400, "request.query.status"),
