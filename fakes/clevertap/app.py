@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aiohttp import web
@@ -79,7 +80,7 @@ class FakeCleverTap(Fake):
 
     def __init__(self, surroundings: Surroundings, settings: CleverTapSettings = _DEFAULTS) -> None:
         # First of all what the handlers are bound to.
-        self.settings = settings
+        self.settings = settings = replace(settings)  # its own: the control API may change them
         self.state = CleverTapState(settings, now=surroundings.now, random=surroundings.random)
         self._gate = Gate(settings)
         self._reading = Reading(self.state, settings, gate=self._gate, surroundings=surroundings)

@@ -18,6 +18,7 @@ from fakes.kit import RetryPolicy, WebhookRequest, WebhookSender
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fakes.clevertap.settings import CleverTapSettings
     from fakes.kit import Fake
 
 __all__ = ["Basic", "OAuth", "Tokens", "basic_value"]
@@ -86,15 +87,13 @@ class Tokens:
 
     Args:
         fake: Whose requests they are.
-        timeout_s: Seconds the token URL has.
+        settings: The account's; the token URL has as long as a webhook.
     """
 
-    def __init__(self, fake: Fake, *, timeout_s: float) -> None:
+    def __init__(self, fake: Fake, settings: CleverTapSettings) -> None:
         self._fake = fake
         self._sender = WebhookSender(fake)
-        self._policy = RetryPolicy(
-            timeout_s=timeout_s, is_success=lambda status: status == 200, wait_s=lambda _failure: None
-        )
+        self._settings = settings
         self._known: dict[OAuth, _Token] = {}
 
     async def renew(self, auth: OAuth) -> None:
@@ -112,7 +111,12 @@ class Tokens:
                 "Accept": "application/json",
             },
         )
-        outcome = await self._sender.send(request, self._policy)
+        policy = RetryPolicy(
+            timeout_s=self._settings.webhook_timeout_s,
+            is_success=lambda status: status == 200,
+            wait_s=lambda _failure: None,
+        )
+        outcome = await self._sender.send(request, policy)
         token = _read_token(outcome.response_body) if outcome.is_delivered else None
         if token is not None:
             text, life = token

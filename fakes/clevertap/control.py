@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from fakes.clevertap.authentication import Basic, OAuth
 from fakes.clevertap.campaigns import Campaign
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.running import RunningCampaign
     from fakes.clevertap.visits import RunningJourney
     from fakes.clevertap.webhooks import WebhookTemplate
+    from fakes.kit.account_settings import Bounds
 
 __all__ = ["CleverTapControl"]
 
@@ -26,6 +27,13 @@ Json = dict[str, Any]
 
 class CleverTapControl(VendorControl):
     """What can be shown and done in a CleverTap account."""
+
+    fixed: ClassVar[Mapping[str, str]] = {"region": "an account lives where it was made"}
+    bounds: ClassVar[Mapping[str, Bounds]] = {
+        "utc_offset": (-14 * 3600, 14 * 3600),
+        "webhooks_at_once": (1, 100_000),
+        "broadcast_size": (1, 100_000),
+    }
 
     def __init__(self, fake: FakeCleverTap) -> None:
         super().__init__(fake, fake.settings)

@@ -85,9 +85,11 @@ class Dashboard:
             tracking=tracking,
             template_of=self._webhooks.get,
         )
-        self.pacer = Pacer(self._sender.put, self._sender.drop, now=now, utc_offset=settings.utc_offset)
+        self.pacer = Pacer(
+            self._sender.put, self._sender.drop, now=now, utc_offset=lambda: settings.utc_offset
+        )
         self._triggers = Triggers(
-            self.qualify, now=now, freshness=(settings.freshness_back, settings.freshness_ahead)
+            self.qualify, now=now, freshness=lambda: (settings.freshness_back, settings.freshness_ahead)
         )
         self.journeys = Journeys(self)
 

@@ -37,7 +37,6 @@ class Gate:
         self._settings = settings
         others = (hosts for region, hosts in REGION_HOSTS.items() if region != settings.region)
         self._elsewhere = frozenset((*MESSAGE_HOSTS.values(), *(host for hosts in others for host in hosts)))
-        self._limits = {Group.UPLOADS: settings.max_uploads, Group.QUERIES: settings.max_queries}
         self._in_flight = dict.fromkeys(Group, 0)
 
     @contextmanager
@@ -49,7 +48,9 @@ class Gate:
                 many calls of the group are in flight.
         """
         self.authorise(call)
-        if self._in_flight[group] >= self._limits[group]:
+        settings = self._settings
+        most = settings.max_uploads if group is Group.UPLOADS else settings.max_queries
+        if self._in_flight[group] >= most:
             raise too_many_requests()
         self._in_flight[group] += 1
         try:

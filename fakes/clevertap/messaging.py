@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.running import Qualification, RunningCampaign
+    from fakes.clevertap.settings import CleverTapSettings
     from fakes.clevertap.tracking import SentMessage, Tracking
     from fakes.kit import Fake
 
@@ -73,12 +74,12 @@ class Messenger:
     """Hands messages to phones and mail hosts, and raises what CleverTap then knows."""
 
     def __init__(
-        self, fake: Fake, events: SystemEvents, tracking: Tracking, *, utc_offset: timedelta
+        self, fake: Fake, events: SystemEvents, tracking: Tracking, settings: CleverTapSettings
     ) -> None:
         self._fake = fake
         self._events = events
         self._tracking = tracking
-        self._utc_offset = utc_offset
+        self._settings = settings
         self._bounced: set[str] = set()
 
     async def send(self, qualification: Qualification) -> Mapping[str, str]:
@@ -95,7 +96,7 @@ class Messenger:
             raise Dropped(DropReason.UNSUBSCRIBED)
         if not recipient or recipient in self._bounced:
             raise Dropped(DropReason.UNREACHABLE)
-        occasion = occasion_of(qualification, profile, self._fake, self._utc_offset)
+        occasion = occasion_of(qualification, profile, self._fake, self._settings.utc_offset)
         message = self._tracking.open(profile, running, qualification.outcome)
         try:
             if channel is Channel.EMAIL:

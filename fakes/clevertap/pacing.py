@@ -60,7 +60,7 @@ class Pacer:
         drop: Callable[[Qualification, DropReason], None],
         *,
         now: Callable[[], datetime],
-        utc_offset: timedelta,
+        utc_offset: Callable[[], timedelta],
     ) -> None:
         self._release = release
         self._drop = drop
@@ -121,7 +121,7 @@ class Pacer:
         # The hours hold for webhook campaigns, but not for webhook nodes in journeys.
         if quiet is None or (qualification.is_journey and campaign.channel is Channel.WEBHOOK):
             return at
-        until = quiet.ends_at(at, utc_offset=self._utc_offset)
+        until = quiet.ends_at(at, utc_offset=self._utc_offset())
         if until is None:
             return at
         return None if quiet.discards else until

@@ -44,22 +44,23 @@ __all__ = ["Sender"]
 class _Pool:
     """Works off qualifications in their order, so many at once."""
 
-    def __init__(self, sender: Sender, name: str, *, at_once: int) -> None:
+    def __init__(self, sender: Sender, name: str, settings: CleverTapSettings) -> None:
         self._sender = sender
         self._name = name
-        self._at_once = self._free = at_once
+        self._settings = settings
+        self._working = 0
         self._waiting: deque[Qualification] = deque()
         sender.fake.when_cut_off(self.clear)
 
     def put(self, qualification: Qualification) -> None:
         self._waiting.append(qualification)
-        if self._free:
-            self._free -= 1
+        if self._working < self._settings.webhooks_at_once:
+            self._working += 1
             self._sender.fake.spawn(self._work(), name=self._name)
 
     def clear(self) -> None:
         self._waiting.clear()
-        self._free = self._at_once
+        self._working = 0
 
     async def _work(self) -> None:
         try:
@@ -68,7 +69,7 @@ class _Pool:
                 current_cause.set(qualification.cause)
                 await self._sender.deliver(qualification)
         finally:
-            self._free += 1
+            self._working -= 1
 
 
 class Sender:
@@ -87,13 +88,10 @@ class Sender:
         self._settings = settings
         self._events = events
         self._template_of = template_of
-        self._tokens = Tokens(fake, timeout_s=settings.webhook_timeout_s)
-        self._messenger = Messenger(fake, events, tracking, utc_offset=settings.utc_offset)
+        self._tokens = Tokens(fake, settings)
+        self._messenger = Messenger(fake, events, tracking, settings)
         self._webhooks = WebhookSender(fake)
-        self._pools = {
-            channel: _Pool(self, f"{channel.value} campaign", at_once=settings.webhooks_at_once)
-            for channel in Channel
-        }
+        self._pools = {channel: _Pool(self, f"{channel.value} campaign", settings) for channel in Channel}
 
     async def test(self, template: WebhookTemplate) -> None:
         """Make the test call of a template that is about to be saved.

@@ -55,7 +55,7 @@ class Triggers:
         qualify: Callable[[Qualification], None],
         *,
         now: Callable[[], datetime],
-        freshness: tuple[timedelta, timedelta],
+        freshness: Callable[[], tuple[timedelta, timedelta]],
     ) -> None:
         self._qualify = qualify
         self._now = now
@@ -125,7 +125,7 @@ class Triggers:
 
     def _is_fresh(self, event: StoredEvent) -> bool:
         now_ts = self._now().timestamp()
-        back, ahead = self._freshness
+        back, ahead = self._freshness()
         return now_ts - back.total_seconds() <= event.ts <= now_ts + ahead.total_seconds()
 
     def _start(

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from aiohttp import web
@@ -46,7 +47,7 @@ class FakeCustomerIo(Fake):
     vendor: ClassVar[str] = "customerio"
 
     def __init__(self, surroundings: Surroundings, settings: CustomerIoSettings | None = None) -> None:
-        self.settings = settings or CustomerIoSettings()
+        self.settings = replace(settings or CustomerIoSettings())  # its own: the control API may change them
         self.state = State(self.settings, now=surroundings.now, random=surroundings.random)
         reporter = Reporter(self, self.state)
         self._track = Track(self, self.state, reporter)
@@ -140,13 +141,11 @@ class FakeCustomerIo(Fake):
         return checked
 
     def _with_bearer(self, handler: Handler, envelope: Envelope, *, most: int) -> Handler:
-        recent = self._recent.setdefault(most, deque(maxlen=most))
-
         async def checked(call: Call) -> web.Response:
             if envelope is Envelope.JSON_API:
                 _refuse_host(call, _TRACK_HOSTS)
             self._check_bearer(call, envelope)
-            self._check_rate(recent, most)
+            self._check_rate(most)
             return await handler(call)
 
         return checked
@@ -171,9 +170,10 @@ class FakeCustomerIo(Fake):
         if scheme.lower() != "bearer" or not is_known or _host(call) in wrong_region:
             raise Unauthorized(envelope)
 
-    def _check_rate(self, recent: deque[float], most: int) -> None:
+    def _check_rate(self, most: int) -> None:
         if not self.settings.has_rate_limits:
             return
+        recent = self._recent.setdefault(most, deque(maxlen=most))
         now = self.surroundings.now().timestamp()
         if len(recent) == most and now - recent[0] < 1:
             raise SendRefused(429, "too many requests", headers={"Retry-After": "1"})

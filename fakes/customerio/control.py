@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fakes.kit import Root, VendorControl
 
@@ -16,6 +16,12 @@ __all__ = ["CustomerIoControl"]
 
 class CustomerIoControl(VendorControl):
     """What can be shown and done in a Customer.io workspace."""
+
+    fixed: ClassVar[Mapping[str, str]] = {
+        "mode": "people are known as the workspace was made to know them",
+        "region": "a workspace lives where it was made",
+        "workspace_id": "the ids of people and deliveries are made from it",
+    }
 
     def __init__(self, fake: FakeCustomerIo) -> None:
         super().__init__(fake, fake.settings)
@@ -32,5 +38,5 @@ class CustomerIoControl(VendorControl):
         }
 
     def roots(self) -> Mapping[str, Root]:
-        """People, deliveries, transactional messages and reporting webhooks."""
-        return {"workspace": Root(self._fake.state)}
+        """People, deliveries, transactional messages, reporting webhooks, and the windows of the rates."""
+        return {"workspace": Root(self._fake.state), "rates": Root(self._fake._recent)}  # noqa: SLF001 - two parts of one fake

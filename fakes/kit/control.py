@@ -126,6 +126,7 @@ class Control:
             "getOverview": self._get_overview,
             "getContract": self._get_contract,
             "getAccount": self._get_account,
+            "changeSettings": self._change_settings,
             "listCollection": self._list_collection,
             "createInCollection": self._create,
             "launchCampaign": self._launch,
@@ -195,6 +196,10 @@ class Control:
         return _json(self._contract.document)
 
     async def _get_account(self, _asked: _Asked) -> web.Response:
+        return _json(self.vendor.account())
+
+    async def _change_settings(self, asked: _Asked) -> web.Response:
+        self.vendor.change_settings(asked.body["settings"])
         return _json(self.vendor.account())
 
     # What is in the account.

@@ -96,6 +96,10 @@ class Fake(ABC):
         """
         return {}
 
+    def take_up_settings(self) -> None:
+        """Make anew what was made from settings, which have changed."""
+        self._at_once = dict(self.handlers_at_once())
+
     @abstractmethod
     def answer_unknown(self, call: Call, *, methods: tuple[str, ...]) -> web.Response:
         """Answer a request that no operation fits.

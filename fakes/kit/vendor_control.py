@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from fakes.kit.account_settings import apply_settings, read_settings, show_settings
 from fakes.kit.errors import ControlRefused, SnapshotInvalid
-from fakes.kit.plain_values import show_value
 from fakes.kit.snapshots import check, restore, take
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from fakes.kit.account_settings import Bounds
     from fakes.kit.server import Fake
     from fakes.kit.snapshots import Root
 
@@ -44,8 +45,15 @@ class VendorControl(ABC):
 
     Args:
         fake: Whose.
-        settings: What the fake was made with.
+        settings: The fake's own.
+
+    Attributes:
+        fixed: Settings that cannot be changed, with the reason.
+        bounds: For settings whose numbers may be others than from 0 to a year of seconds.
     """
+
+    fixed: ClassVar[Mapping[str, str]] = {}
+    bounds: ClassVar[Mapping[str, Bounds]] = {}
 
     def __init__(self, fake: Fake, settings: object) -> None:
         self.fake = fake
@@ -93,11 +101,23 @@ class VendorControl(ABC):
             "url": self.url(),
             "hosts": {host: fake.surroundings.url_of(host) for host in fake.hosts},
             "credentials": self.credentials(),
-            "settings": {name: value for name, value in show_value(self.settings).items() if name != "type"},
+            "settings": show_settings(self.settings),
+            "fixed": dict(self.fixed),
             "collections": {name: one.schema or None for name, one in self.collections().items()},
             "operations": [operation.id for operation in fake.contract.of_kind("operation")],
             "webhooks": [operation.id for operation in fake.contract.of_kind("webhook")],
         }
+
+    def change_settings(self, changes: Json) -> None:
+        """Change settings of the account.
+
+        Args:
+            changes: New values by name; what is not named stays.
+
+        Raises:
+            ControlRefused: One of them makes no sense, or cannot be changed; then none is.
+        """
+        self._take_up(read_settings(self.settings, changes, fixed=self.fixed, bounds=self.bounds))
 
     def take(self) -> Json:
         """Take a snapshot.
@@ -111,6 +131,7 @@ class VendorControl(ABC):
             "format": FORMAT,
             "taken_at": now().isoformat(),
             "under_way": self.fake.under_way,
+            "settings": show_settings(self.settings),
             "state": take(self.roots(), self.live(), now=now),
         }
 
@@ -122,9 +143,11 @@ class VendorControl(ABC):
         """
         if document["vendor"] != self.fake.vendor:
             raise SnapshotInvalid("$.vendor", found=str(document["vendor"]), wanted=self.fake.vendor)
+        settings = self._read_settings(document["settings"])
         state, now = document["state"], self.fake.surroundings.now
         check(state, self.roots(), self.live(), now=now)
         await self.cut_off()
+        self._take_up(settings)
         restore(state, self.roots(), self.live(), now=now)
 
     def live(self) -> dict[str, object]:
@@ -138,3 +161,17 @@ class VendorControl(ABC):
             "random": surroundings.random,
             "observer": surroundings.observer,
         }
+
+    def _take_up(self, settings: Any) -> None:
+        apply_settings(self.settings, settings)
+        self.fake.take_up_settings()
+
+    def _read_settings(self, settings: Json) -> Any:
+        names = show_settings(self.settings)
+        if settings.keys() != names.keys():
+            found = ", ".join(settings) or "nothing"
+            raise SnapshotInvalid("$.settings", found=found, wanted=", ".join(names))
+        try:
+            return read_settings(self.settings, settings, fixed=self.fixed, bounds=self.bounds)
+        except ControlRefused as error:
+            raise SnapshotInvalid("$", found=str(error), wanted="what GET /snapshot gives") from error

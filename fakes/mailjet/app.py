@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from aiohttp import web
@@ -66,7 +67,7 @@ class FakeMailjet(Fake):
             settings: The account; the defaults when None.
         """
         self.surroundings = surroundings
-        self.settings = settings or MailjetSettings()
+        self.settings = replace(settings or MailjetSettings())  # its own: the control API may change them
         self.state = MailjetState()
         self.events = EventSender(self, self.state, self.settings)
         super().__init__(surroundings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ from fakes.mailjet.mail import VariableMissing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from datetime import datetime
 
     from fakes.kit import Call, Fake
     from fakes.mailjet.dispatch import Dispatcher
@@ -74,7 +72,6 @@ class SendHandlers:
         self._settings = settings
         self._dispatcher = dispatcher
         self._api_host = api_host
-        self._calls: deque[datetime] = deque()
 
     def handlers(self) -> Mapping[str, Callable[[Call], Awaitable[web.Response]]]:
         """Give the handlers by `operationId`."""
@@ -104,11 +101,12 @@ class SendHandlers:
         if limit is None:
             return
         now = self._fake.surroundings.now()
-        while self._calls and now - self._calls[0] >= _CALL_WINDOW:
-            self._calls.popleft()
-        if len(self._calls) >= limit:
+        calls = self._state.send_calls
+        while calls and now - calls[0] >= _CALL_WINDOW:
+            calls.popleft()
+        if len(calls) >= limit:
             raise TooManyCalls
-        self._calls.append(now)
+        calls.append(now)
 
     def _judge(self, message: Mapping[str, Any], *, is_strict: bool) -> _Judged:
         draft, faults = read_draft(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
@@ -256,9 +257,14 @@ class EventCallbackUrl:
 
 
 class MailjetState:
-    """Everything one API key owns; rows are kept in order of creation."""
+    """Everything one API key owns; rows are kept in order of creation.
+
+    Attributes:
+        send_calls: When the latest calls came for which there is a limit, the oldest first.
+    """
 
     def __init__(self) -> None:
+        self.send_calls: deque[datetime] = deque()
         self.contacts: dict[int, Contact] = {}
         self.messages: dict[int, Message] = {}
         self.campaigns: dict[str, Campaign] = {}

@@ -48,10 +48,9 @@ class Activities:
     def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings) -> None:
         self.url: str | None = None
         self.listeners: list[Callable[[Activity], None]] = []
-        self._utc_offset_minutes = settings.utc_offset_minutes
+        self._settings = settings
         self._fake = fake
         self._state = state
-        self._policy = retry_policy(settings)
         self._sender = WebhookSender(fake)
 
     def record(
@@ -113,12 +112,12 @@ class Activities:
             submission_type=submission.type,
         )
         if form.export_url:
-            payload = submission.export(utc_offset_minutes=self._utc_offset_minutes)
+            payload = submission.export(utc_offset_minutes=self._settings.utc_offset_minutes)
             request = json_request("formExport", form.export_url, payload)
             self._fake.spawn(self._export(submission, request), name=f"form export {submission.response_id}")
 
     async def _export(self, submission: Submission, request: WebhookRequest) -> None:
-        outcome = await self._sender.send(request, self._policy)
+        outcome = await self._sender.send(request, retry_policy(self._settings))
         if not outcome.is_delivered:
             self._fake.tell(
                 "form_export_failed",
@@ -129,7 +128,7 @@ class Activities:
             )
 
     async def _send(self, activity: Activity, url: str) -> None:
-        outcome = await self._sender.send(activity_request(activity, url), self._policy)
+        outcome = await self._sender.send(activity_request(activity, url), retry_policy(self._settings))
         if not outcome.is_delivered:
             self._fake.tell(
                 "webhook_failed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -66,13 +66,8 @@ class FakeMailmodo(Fake):
     vendor = "mailmodo"
 
     def __init__(self, surroundings: Surroundings, settings: MailmodoSettings = _DEFAULTS) -> None:
-        self.settings = settings
-        self.state = State(
-            account_id=settings.account_id,
-            sender=(settings.sender_email, settings.sender_name, settings.reply_to),
-            now=surroundings.now,
-            random=surroundings.random,
-        )
+        self.settings = settings = replace(settings)  # its own: the control API may change them
+        self.state = State(settings, now=surroundings.now, random=surroundings.random)
         self._activities = Activities(self, state=self.state, settings=settings)
         parts: dict[str, Any] = {"state": self.state, "settings": settings}
         self._sending = Sending(self, activities=self._activities, **parts)
@@ -88,7 +83,7 @@ class FakeMailmodo(Fake):
         sending, entered = self._sending, self.journeys.entered
         contacts = Contacts(self, state=self.state, settings=self.settings, entered=entered)
         reports = Reports(self, state=self.state, settings=self.settings, entered=entered)
-        bulk = self._bulk = Bulk(self, state=self.state, sending=sending)
+        bulk = Bulk(self, state=self.state, sending=sending)
         engagement = Engagement(self, state=self.state, activities=self._activities)
         sign_ups = SignUps(self, state=self.state, settings=self.settings)
         keyed = {

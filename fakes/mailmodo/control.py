@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fakes.kit import Collection, ControlRefused, Root, VendorControl, read_value, show_value
 from fakes.mailmodo.errors import UnknownTemplate
@@ -13,6 +13,7 @@ from fakes.mailmodo.webhooks import ActivityName
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fakes.kit.account_settings import Bounds
     from fakes.mailmodo.app import FakeMailmodo
     from fakes.mailmodo.campaigns import Campaign
     from fakes.mailmodo.journeys import Card, Journey
@@ -26,6 +27,9 @@ Json = dict[str, Any]
 class MailmodoControl(VendorControl):
     """What can be shown and done in a Mailmodo account."""
 
+    fixed: ClassVar[Mapping[str, str]] = {"account_id": "the ids of contacts and campaigns are made from it"}
+    bounds: ClassVar[Mapping[str, Bounds]] = {"utc_offset_minutes": (-14 * 60, 14 * 60)}
+
     def __init__(self, fake: FakeMailmodo) -> None:
         super().__init__(fake, fake.settings)
         self._fake = fake
@@ -35,13 +39,13 @@ class MailmodoControl(VendorControl):
         return {"api_key": self._fake.settings.api_key}
 
     def roots(self) -> Mapping[str, Root]:
-        """The account, its journeys, which bulk sends were taken, and where activities go."""
+        """The account, its journeys, where activities go, and how much of the rate is left."""
         fake = self._fake
         return {
             "account": Root(fake.state),
             "activities": Root(fake._activities, only=("url",)),  # noqa: SLF001 - two parts of one fake
-            "bulk": Root(fake._bulk, only=("_taken",)),  # noqa: SLF001 - as above
             "journeys": Root(fake.journeys.published),
+            "rate": Root(fake, only=("_tokens", "_tokens_at")),
         }
 
     def collections(self) -> Mapping[str, Collection]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from random import Random
 
+    from fakes.mailmodo.settings import MailmodoSettings
+
 __all__ = ["Contact", "ContactList", "CustomEvent", "Send", "SignUpForm", "State"]
 
 _TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
@@ -146,11 +148,9 @@ class Send:
 class State:
     """All that one account knows; pure, except for the clock and the chance it was given."""
 
-    def __init__(
-        self, *, account_id: str, sender: tuple[str, str, str], now: Callable[[], datetime], random: Random
-    ) -> None:
-        self._account = UUID(account_id)
-        self._sender = sender
+    def __init__(self, settings: MailmodoSettings, *, now: Callable[[], datetime], random: Random) -> None:
+        self._account = UUID(settings.account_id)
+        self._settings = settings
         self._now = now
         self._random = random
         self.contacts: dict[str, Contact] = {}
@@ -218,9 +218,9 @@ class State:
             template=stored,
             subject=Text.of(subject),
             trigger_app=trigger_app,
-            sender_email=sender_email or self._sender[0],
-            sender_name=sender_name or self._sender[1],
-            reply_to=reply_to or self._sender[2],
+            sender_email=sender_email or self._settings.sender_email,
+            sender_name=sender_name or self._settings.sender_name,
+            reply_to=reply_to or self._settings.reply_to,
             type=campaign_type,
             created_at=self._now(),
         )

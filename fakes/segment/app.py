@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -56,7 +57,7 @@ class FakeSegment(Fake):
     vendor: ClassVar[str] = "segment"
 
     def __init__(self, surroundings: Surroundings, settings: SegmentSettings | None = None) -> None:
-        self.settings = settings or SegmentSettings()
+        self.settings = replace(settings or SegmentSettings())  # its own: the control API may change them
         self.state = SegmentState(self.settings, random=surroundings.random)
         self._pipeline = Pipeline(self, self.state, self.settings)
         self._second = 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fakes.kit import Collection, Root, VendorControl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fakes.kit.account_settings import Bounds
     from fakes.segment.app import FakeSegment
 
 __all__ = ["SegmentControl"]
@@ -16,6 +17,9 @@ __all__ = ["SegmentControl"]
 
 class SegmentControl(VendorControl):
     """What can be shown and done in a Segment workspace."""
+
+    fixed: ClassVar[Mapping[str, str]] = {"region": "a workspace keeps its data where it was made"}
+    bounds: ClassVar[Mapping[str, Bounds]] = {"delivery_attempts": (1, 1000)}
 
     def __init__(self, fake: FakeSegment) -> None:
         super().__init__(fake, fake.settings)
@@ -30,8 +34,9 @@ class SegmentControl(VendorControl):
         return self._fake.surroundings.url_of(self._fake.host)
 
     def roots(self) -> Mapping[str, Root]:
-        """Sources, destinations and what they got; the window of messages that are dropped as repeated, too."""
-        return {"workspace": Root(self._fake.state)}
+        """Sources, destinations and what they got; the windows of repeated messages and of the rate, too."""
+        rate = Root(self._fake, only=("_second", "_calls_this_second"))
+        return {"workspace": Root(self._fake.state), "rate": rate}
 
     def collections(self) -> Mapping[str, Collection]:
         """The sources; `POST` creates none, for they come with the accounts."""

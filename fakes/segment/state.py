@@ -81,7 +81,7 @@ class SegmentState:
         self.is_locked = False
         self.overview: Counter[Tally] = Counter()
         self._random = random
-        self._dedup_window = settings.dedup_window
+        self._settings = settings
         self._sources: dict[str, Source] = {}
         self._by_key: dict[str, Source] = {}
         self._disabled: set[str] = set()
@@ -236,7 +236,7 @@ class SegmentState:
         return find_defect(arrival.fields)
 
     def _is_repeated(self, message_id: str, received_at: datetime) -> bool:
-        oldest_kept = received_at - self._dedup_window
+        oldest_kept = received_at - self._settings.dedup_window
         while self._received and next(iter(self._received.values())) < oldest_kept:
             self._received.popitem(last=False)
         if message_id in self._received:

@@ -93,6 +93,9 @@ class Mailmodo:
             case ("wait", seconds):
                 await asyncio.sleep(seconds)
 
+    async def open_cursors(self) -> None:
+        """Do nothing: no list of Mailmodo has pages."""
+
     async def read(self) -> Any:
         contacts = [
             await self.call("GET", f"/api/v1/getContactDetails?email={email.replace('@', '%40')}")
@@ -139,6 +142,7 @@ class CleverTap:
 
     def __init__(self, on: Controlled) -> None:
         self.on = on
+        self.cursors: list[str] = []
 
     async def set_up(self) -> None:
         on = self.on
@@ -191,6 +195,18 @@ class CleverTap:
             case ("wait", seconds):
                 await asyncio.sleep(seconds)
 
+    async def open_cursors(self) -> None:
+        """Begin an export, page by page; its cursors are drawn now, and known to whoever was given them."""
+        today = self.on.stage.now()
+        for email in EMAILS[:2]:
+            await self.act(("event", email, "Sold", {}))
+        days = {"from": int(f"{today - timedelta(days=30):%Y%m%d}"), "to": int(f"{today:%Y%m%d}")}
+        _, text = await self.call("POST", "/1/profiles.json?batch_size=1", {"event_name": "Sold", **days})
+        cursor = json.loads(text)["cursor"]
+        while cursor:
+            self.cursors.append(f"/1/profiles.json?cursor={cursor}")
+            cursor = json.loads((await self.call("GET", self.cursors[-1]))[1]).get("next_cursor")
+
     async def read(self) -> Any:
         profiles = [
             await self.call("GET", f"/1/profile.json?{kind}={who.replace('@', '%40')}")
@@ -203,7 +219,8 @@ class CleverTap:
         ]
         campaigns = (await self.on.ask("GET", "/collections/campaigns"))[1]
         journeys = (await self.on.ask("GET", "/collections/journeys"))[1]
-        return profiles, campaigns, journeys, len(self.on.fake.dashboard._triggers)
+        pages = [await self.call("GET", cursor) for cursor in self.cursors]
+        return profiles, campaigns, journeys, pages, len(self.on.fake.dashboard._triggers)
 
 
 DRIVERS: dict[str, Any] = {"mailmodo": Mailmodo, "clevertap": CleverTap}
@@ -221,6 +238,7 @@ async def go_back(vendor: str, before: list[Act], after: list[Act]) -> None:
         for act in before:
             await driver.act(act)
         await settled(on)
+        await driver.open_cursors()
         document = json.loads(json.dumps((await on.ask("GET", "/snapshot"))[1]))
         assert document["under_way"] == 0
         reads = await driver.read()

@@ -107,7 +107,7 @@ async def test_what_is_not_sent_by_the_third_day_is_dropped() -> None:
             sent.append,
             lambda _, reason: dropped.append(reason),
             now=ct.stage.now,
-            utc_offset=timedelta(0),
+            utc_offset=lambda: timedelta(0),
         )
 
         for _ in range(870):

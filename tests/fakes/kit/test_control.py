@@ -295,8 +295,8 @@ async def test_a_rule_is_shown_as_it_was_given(rule: dict[str, Any]) -> None:
         ("GET", "/campaigns/nps/setup-steps", None, 404, "there are some for none"),
         ("POST", "/campaigns/nps/launch", {}, 404, "no campaigns that are launched"),
         ("PUT", "/snapshot", {"vendor": "mailmodo"}, 400, "format"),
-        ("PUT", "/snapshot", {"vendor": "segment", "format": 1, "taken_at": "2026-01-01T00:00:00Z", "under_way": 0, "state": {}}, 400, "found segment, wanted mailmodo"),
-        ("PUT", "/snapshot", {"vendor": "mailmodo", "format": 1, "taken_at": "2026-01-01T00:00:00Z", "under_way": 0, "state": {"x": 1}}, 400, "wanted the parts"),
+        ("PUT", "/snapshot", {"vendor": "segment", "format": 1, "taken_at": "2026-01-01T00:00:00Z", "under_way": 0, "settings": {}, "state": {}}, 400, "found segment, wanted mailmodo"),
+        ("PUT", "/snapshot", {"vendor": "mailmodo", "format": 1, "taken_at": "2026-01-01T00:00:00Z", "under_way": 0, "settings": {}, "state": {"x": 1}}, 400, "$.settings: found nothing, wanted api_key"),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_said_and_nothing_is_done(
@@ -310,6 +310,19 @@ async def test_what_is_wrong_is_said_and_nothing_is_done(
         assert (found, message in answer["error"]["message"]) == (status, True), answer
         assert on.vendor.take()["state"] == before
         assert on.fake.faults.installed == []
+
+
+async def test_a_snapshot_with_other_parts_is_refused() -> None:
+    async with controlled("mailmodo") as on:
+        document = (await on.ask("GET", "/snapshot"))[1]
+
+        status, answer = await on.ask("PUT", "/snapshot", {**document, "state": {"x": 1}})
+
+        assert (status, "$.state: found x, wanted the parts account" in answer["error"]["message"]) == (
+            400,
+            True,
+        )
+        assert (await on.ask("GET", "/snapshot"))[1]["state"] == document["state"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from fakes.kit import (
     UnknownFault,
     WrongCredentials,
 )
-from fakes.mailmodo import FakeMailmodo
+from fakes.mailmodo import FakeMailmodo, MailmodoSettings
 from tests.fakes.mailmodo.account import SURVEY
 from tests.support.fakes import START, Receiver, stage
 
@@ -80,12 +80,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
+async def scene(settings: MailmodoSettings | None = None) -> AsyncIterator[Scene]:
     made: list[FakeMailmodo] = []
     receiver = Receiver()
 
     def make(surroundings: Any) -> FakeMailmodo:
-        made.append(FakeMailmodo(surroundings))
+        made.append(FakeMailmodo(surroundings, settings or MailmodoSettings()))
         return made[-1]
 
     async with stage(make, receiver=receiver) as on_stage:
@@ -265,10 +265,7 @@ async def test_webhooks_come_twice_or_late(fault: Fault, arrive: int, faults: li
     [(Reset(), 0), (Reset(is_handled=True), 1), (Status(502), 0), (Status(502, is_handled=True), 1)],
 )
 async def test_a_webhook_whose_try_failed_is_tried_again(fault: Fault, arrive: int) -> None:
-    async with scene() as on:
-        on.fake._activities._policy = type(on.fake._activities._policy)(
-            timeout_s=5, is_success=lambda status: status < 300, wait_s=lambda _failure: 0.01
-        )
+    async with scene(MailmodoSettings(webhook_first_wait_s=0)) as on:
         on.fake.faults.install(FaultRule(fault=fault, on=("activity",), last=1))
 
         await on.trigger()
