@@ -20,6 +20,7 @@ from simulator.cli import main as journeylab
 from simulator.expressions import NAMES, Group
 from simulator.guesses import vendor_guesses
 from simulator.ledger_rules import RULES, TOLERANCE_S
+from simulator.proofs import operation_table
 from simulator.scenario_reader import scenario_schema
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/bridge-metrics.md": bridge_reference.metrics,
     "reference/bridge-settings.md": bridge_reference.settings,
     "reference/expressions.md": expression_names,
+    "reference/operations.md": operation_table,
     "explanations/ledger.md": ledger_rules,
 }
 """Which function writes into which page, by the page's path below `docs`."""

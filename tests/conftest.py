@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.loop import LiveLoop, VirtualLoop, run
+from tests.support.proving import unproved, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 _PROXY_VARIABLES = ("all_proxy", "http_proxy", "https_proxy", "no_proxy")
 
@@ -59,3 +60,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             and "loop" not in item.fixturenames
         ):
             item.fixturenames.append("loop")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that is marked to prove operations and has passed without their having been done well."""
+    marks = [mark.args for mark in item.iter_markers("proves")]
+    if not marks:
+        return (yield)
+    with watched() as seen:
+        yield
+    missing = [f"{vendor} {name}" for vendor, *names in marks for name in unproved(vendor, names, seen)]
+    if missing:
+        pytest.fail(f"marked to prove what it did not do, or not without a refusal: {', '.join(missing)}")
+    return None

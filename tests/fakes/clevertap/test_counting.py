@@ -26,6 +26,7 @@ async def bought(ct: Account, *amounts: Any, email: str = "asha@example.com", **
     )
 
 
+@pytest.mark.proves("clevertap", "countEvents", "countProfiles")
 async def test_events_and_the_people_behind_them_are_counted() -> None:
     async with account() as ct:
         await bought(ct, 1, 2, 3)
@@ -42,10 +43,20 @@ async def test_events_and_the_people_behind_them_are_counted() -> None:
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("/1/counts/events.json", {}),
-        ("/1/counts/profiles.json", {}),
-        ("/1/counts/top.json", {"groups": {"g": {"property_type": "event_properties", "name": "Amount"}}}),
-        ("/1/counts/trends.json", {"groups": {"g": {"trend_type": "daily"}}}),
+        pytest.param("/1/counts/events.json", {}, marks=pytest.mark.proves("clevertap", "pollEventCount")),
+        pytest.param(
+            "/1/counts/profiles.json", {}, marks=pytest.mark.proves("clevertap", "pollProfileCount")
+        ),
+        pytest.param(
+            "/1/counts/top.json",
+            {"groups": {"g": {"property_type": "event_properties", "name": "Amount"}}},
+            marks=pytest.mark.proves("clevertap", "pollTopValues"),
+        ),
+        pytest.param(
+            "/1/counts/trends.json",
+            {"groups": {"g": {"trend_type": "daily"}}},
+            marks=pytest.mark.proves("clevertap", "pollTrends"),
+        ),
     ],
 )
 async def test_answer_is_polled_by_its_request_id_where_counts_take_time(
@@ -88,6 +99,7 @@ async def test_request_id_is_of_its_own_call_and_grows_old() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "getTopValues")
 async def test_top_values_as_in_the_vendors_sample() -> None:
     """Numbers come by range, texts by value, and `asc` shows the rarest of the chosen first."""
     async with account() as ct:
@@ -184,6 +196,7 @@ async def test_bad_group_of_top_values_is_refused(groups: Any) -> None:
         ct.stage.recorder.check(sent=False)
 
 
+@pytest.mark.proves("clevertap", "getTrends")
 async def test_trends_as_in_the_vendors_sample() -> None:
     """Ten a day from 24 December 2016 to 3 January 2017, by day, by week and by month."""
     async with account() as ct:
@@ -261,6 +274,7 @@ async def test_system_events_are_known_to_every_account(name: str) -> None:
         assert await post(ct, "/1/counts/events.json", event_name=name) == {"status": "success", "count": 0}
 
 
+@pytest.mark.proves("clevertap", "countActive")
 async def test_active_people_are_those_of_the_last_five_minutes() -> None:
     async with account() as ct:
         await bought(ct, 5, email="now@example.com", ts=NOW_TS - 10)

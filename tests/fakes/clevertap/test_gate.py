@@ -76,6 +76,7 @@ def test_unknown_region_is_refused_at_once() -> None:
         CleverTapSettings(region="mars")
 
 
+@pytest.mark.proves("clevertap", "connect")
 async def test_connect_tells_a_partner_whether_the_credentials_are_right() -> None:
     async with account() as ct:
         assert await ct.call("GET", "/v1/connect?partner=Mailmodo") == (200, {"status": "success"})

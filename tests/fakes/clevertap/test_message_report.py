@@ -18,6 +18,7 @@ async def report(ct: Account, **filters: Any) -> Any:
     return answer
 
 
+@pytest.mark.proves("clevertap", "getMessageReport")
 async def test_report_says_of_a_campaign_what_happened() -> None:
     async with account(CleverTapSettings(utc_offset=timedelta(hours=5, minutes=30))) as ct:
         await ct.upload(person(Name="Asha", Phone=PHONE), person("ravi@example.com"))

@@ -84,6 +84,7 @@ async def test_link_in_an_sms_is_short_tracked_and_leads_where_it_led() -> None:
     ("campaign", "recipient", "kind"),
     [(PushCampaign, "phone", "push"), (WebPushCampaign, "browser", "webpush")],
 )
+@pytest.mark.proves("clevertap", "trackView", "trackClick")
 async def test_push_goes_to_its_device_and_is_viewed_and_tapped(
     campaign: Any, recipient: str, kind: str
 ) -> None:
@@ -154,6 +155,7 @@ async def test_browser_is_no_phone() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "trackView", "trackClick")
 async def test_email_has_a_pixel_tracked_links_and_ways_out() -> None:
     async with account() as ct:
         await with_people(ct, "asha")
@@ -185,7 +187,13 @@ async def test_email_has_a_pixel_tracked_links_and_ways_out() -> None:
         ct.stage.recorder.check()
 
 
-@pytest.mark.parametrize("how", ["link", "spam"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("link", marks=pytest.mark.proves("clevertap", "unsubscribe")),
+        pytest.param("spam", marks=pytest.mark.proves("clevertap", "complain")),
+    ],
+)
 async def test_unsubscribing_and_complaining_stop_the_channel_once(how: str) -> None:
     async with account() as ct:
         await with_people(ct, "asha")
@@ -274,6 +282,7 @@ async def test_link_that_a_message_does_not_have_leads_nowhere(link: str) -> Non
         assert await do(ct, url.replace("l=1", f"l={link}")) == (200, "")
 
 
+@pytest.mark.proves("clevertap", "postAction")
 async def test_post_action_webhook_follows_a_push() -> None:
     async with account() as ct:
         await with_devices(ct)

@@ -63,10 +63,24 @@ def texts(ct: Account) -> list[PhoneMessage]:
 @pytest.mark.parametrize(
     ("mode", "recipient", "title", "text"),
     [
-        ("push", "app-token", "Welcome", "Hello Asha!"),
-        ("webpush", "web-token", "Hi!", "How are you doing today, Asha?"),
-        ("sms", PHONE, "", "Sms body"),
-        ("whatsapp", PHONE, "", "welcome | Asha"),
+        pytest.param(
+            "push",
+            "app-token",
+            "Welcome",
+            "Hello Asha!",
+            marks=pytest.mark.proves("clevertap", "sendPush"),
+        ),
+        pytest.param(
+            "webpush",
+            "web-token",
+            "Hi!",
+            "How are you doing today, Asha?",
+            marks=pytest.mark.proves("clevertap", "sendWebPush"),
+        ),
+        pytest.param("sms", PHONE, "", "Sms body", marks=pytest.mark.proves("clevertap", "sendSms")),
+        pytest.param(
+            "whatsapp", PHONE, "", "welcome | Asha", marks=pytest.mark.proves("clevertap", "sendWhatsApp")
+        ),
     ],
 )
 async def test_named_person_gets_the_message(mode: str, recipient: str, title: str, text: str) -> None:
@@ -89,6 +103,7 @@ async def test_named_person_gets_the_message(mode: str, recipient: str, title: s
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "sendEmail")
 async def test_named_person_gets_the_mail() -> None:
     async with account() as ct:
         await with_asha(ct)
@@ -246,6 +261,7 @@ async def test_text_that_never_ends_has_an_end(endless: str) -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "sendExternalTriggers")
 async def test_up_to_five_campaigns_are_triggered_at_once() -> None:
     trigger = {"to": {"identity": [ASHA]}, "ExternalTrigger": {"otp": "1234", "items": [{"n": 1}]}}
     async with account() as ct:

@@ -41,6 +41,7 @@ def shown(ct: Account) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "Basic"])
+@pytest.mark.proves("clevertap", "oauthToken")
 async def test_client_credentials_give_a_token_that_is_shown_as_chosen_and_kept(scheme: str) -> None:
     async with account() as ct:
         login = Login()
@@ -68,6 +69,7 @@ async def test_client_credentials_give_a_token_that_is_shown_as_chosen_and_kept(
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "oauthToken")
 async def test_password_credentials_name_the_resource_owner() -> None:
     async with account() as ct:
         login = Login()

@@ -35,6 +35,7 @@ async def started(ct: Account, path: str = "/1/events.json", **fields: Any) -> s
     return str(answer["cursor"])
 
 
+@pytest.mark.proves("clevertap", "getProfile")
 async def test_profile_shows_who_what_and_the_sum_of_events() -> None:
     async with account() as ct:
         await ct.upload(
@@ -62,6 +63,7 @@ async def test_profile_shows_who_what_and_the_sum_of_events() -> None:
 
 
 @pytest.mark.parametrize("query", ["email=ASHA@example.com", "identity=asha@example.com", "objectId=__a1"])
+@pytest.mark.proves("clevertap", "getProfile")
 async def test_profile_is_found_by_each_identifier(query: str) -> None:
     async with account() as ct:
         await ct.upload(person() | {"objectId": "__a1"})
@@ -87,6 +89,7 @@ async def test_profile_wants_an_identifier() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "startEventExport", "getEvents")
 async def test_events_come_page_by_page_until_there_is_no_next_cursor() -> None:
     async with account() as ct:
         await ct.upload(
@@ -131,6 +134,7 @@ async def test_event_record_is_complete_and_in_the_accounts_time_zone() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "getEvents")
 async def test_export_may_start_with_the_query_in_the_url_as_the_node_client_does() -> None:
     async with account() as ct:
         await ct.upload(event())
@@ -317,6 +321,7 @@ async def test_filter_on_event_properties(operator: str, value: Any, found: list
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "startProfileExport", "getProfiles")
 async def test_profiles_that_did_it_are_exported_once_each() -> None:
     async with account() as ct:
         await ct.upload(

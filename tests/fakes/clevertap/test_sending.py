@@ -96,6 +96,7 @@ async def test_campaigns_have_unique_names_and_valid_liquid() -> None:
             await ct.fake.launch("nothing")
 
 
+@pytest.mark.proves("clevertap", "sendExternalTrigger")
 async def test_external_trigger_sends_a_campaign_to_named_people() -> None:
     async with account() as ct:
         await with_people(ct, "asha", "ravi")

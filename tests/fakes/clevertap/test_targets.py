@@ -44,6 +44,7 @@ def sent(ct: Account) -> list[str]:
     return [fact.subject.partition("@")[0] for fact in ct.facts("sms_sent")]
 
 
+@pytest.mark.proves("clevertap", "createTarget", "listTargets", "getTargetResult")
 async def test_campaign_goes_to_everybody_at_once_and_its_result_is_what_happened() -> None:
     async with account() as ct:
         await with_people(ct, "asha", "ravi")
@@ -79,6 +80,7 @@ async def test_clicks_are_counted_in_the_result() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "createTarget")
 async def test_push_is_estimated_by_platform_as_in_the_vendors_sample() -> None:
     body = {
         "name": "My API Campaign",
@@ -309,6 +311,7 @@ async def test_time_that_is_none_or_past_is_refused(when: Any) -> None:
         ct.stage.recorder.check(sent=False)
 
 
+@pytest.mark.proves("clevertap", "stopTarget")
 async def test_stopped_campaign_sends_nothing_more() -> None:
     async with account() as ct:
         await with_people(ct, "asha")
@@ -347,6 +350,7 @@ async def test_draft_is_not_sent_and_can_be_stopped() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "listSegments")
 async def test_campaign_is_for_who_is_in_the_segment_when_it_runs() -> None:
     async with account() as ct:
         await with_people(ct, "asha", "ravi", "noor")

@@ -35,6 +35,7 @@ async def names(ct: Account) -> list[str]:
         ({"identity": "nobody"}, [ASHA, "ravi@example.com"]),
     ],
 )
+@pytest.mark.proves("clevertap", "deleteProfiles")
 async def test_profiles_are_deleted_two_days_later(body: Any, left: list[str]) -> None:
     async with account() as ct:
         await ct.upload(person() | {"objectId": "__a1"}, person("ravi@example.com"))
@@ -113,6 +114,7 @@ async def test_delete_wants_one_to_a_hundred_values(body: Any) -> None:
         assert (status, answer) == (400, {"status": "fail", "error": "Malformed request", "code": 400})
 
 
+@pytest.mark.proves("clevertap", "demergeProfiles")
 async def test_demerged_devices_have_profiles_of_their_own_without_identity_from_four_in_the_morning() -> (
     None
 ):
@@ -157,6 +159,7 @@ async def test_demerge_wants_a_list_of_one_to_a_hundred(body: Any) -> None:
         ({"type": "whatsapp", "value": PHONE}, "whatsapp", "WhatsApp"),
     ],
 )
+@pytest.mark.proves("clevertap", "subscribe")
 async def test_subscription_of_a_channel_goes_off_and_on(
     record: dict[str, str], channel: str, name: str
 ) -> None:
@@ -183,6 +186,7 @@ async def test_subscription_of_a_channel_goes_off_and_on(
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "subscribe")
 async def test_everybody_with_the_number_is_unsubscribed_as_property_or_as_identity() -> None:
     async with account() as ct:
         await ct.upload(person(Phone=PHONE), person("ravi@example.com", Phone=PHONE), event(identity=PHONE))
@@ -210,6 +214,7 @@ async def test_bad_subscriptions_are_named_one_by_one() -> None:
         ct.stage.recorder.check(sent=False)
 
 
+@pytest.mark.proves("clevertap", "disassociate")
 async def test_phone_that_is_an_identity_is_disassociated() -> None:
     async with account() as ct:
         await ct.upload(

@@ -9,6 +9,7 @@ from fakes.clevertap.records import RESERVED_EVENTS
 from tests.fakes.clevertap.account import NOW_TS, account, event, person
 
 
+@pytest.mark.proves("clevertap", "upload")
 async def test_all_stored_is_success_with_nothing_unprocessed() -> None:
     async with account() as ct:
         answer = await ct.upload(person(), event(), event("MM Email Form Submitted"))
@@ -239,6 +240,7 @@ async def test_dry_run_answers_alike_and_stores_nothing() -> None:
         assert ct.stage.recorder.facts == []
 
 
+@pytest.mark.proves("clevertap", "upload")
 async def test_dry_run_zero_is_a_real_upload() -> None:
     async with account() as ct:
         await ct.upload(event(), query="?dryRun=0")
@@ -280,6 +282,7 @@ async def test_body_that_is_no_upload_is_a_malformed_request(body: bytes) -> Non
         ct.stage.recorder.check(sent=False)
 
 
+@pytest.mark.proves("clevertap", "upload")
 async def test_a_thousand_records_are_taken_in_one_call() -> None:
     async with account() as ct:
         answer = await ct.upload(*(event(identity=str(n)) for n in range(1000)))

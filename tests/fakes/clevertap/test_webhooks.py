@@ -27,6 +27,7 @@ from tests.fakes.clevertap.account import (
 )
 
 
+@pytest.mark.proves("clevertap", "templateTest")
 async def test_template_is_saved_after_a_test_call_that_is_answered_200() -> None:
     async with account() as ct:
         await ct.fake.add_webhook("mailmodo", url=HOOK, headers={"X-Token": "t"}, basic=("me", "secret"))
@@ -63,6 +64,7 @@ async def test_template_is_refused_when_nobody_answers() -> None:
             await ct.fake.add_webhook("mailmodo", url="https://nowhere.test/hook")
 
 
+@pytest.mark.proves("clevertap", "customBody")
 async def test_launched_campaign_sends_the_rendered_body_to_everybody_in_order() -> None:
     async with account() as ct:
         await with_people(ct, "asha", "ravi")
@@ -103,6 +105,7 @@ async def test_audience_narrows_a_launch() -> None:
         assert [body["email"] for body in ct.bodies()] == ["asha@example.com", "mina@example.com"]
 
 
+@pytest.mark.proves("clevertap", "customBody")
 async def test_seeds_own_body_is_rendered() -> None:
     body = '{"email": "${user_email}", "data": {"first_name": "${first_name}", "subscription_plan": "${plan_type}"}}'
     async with account() as ct:
@@ -244,6 +247,7 @@ async def test_personalised_url_is_rendered_and_a_bad_one_counted() -> None:
         assert ct.fake.statistics("bad").errors == {"Invalid Webhook URL": 1}
 
 
+@pytest.mark.proves("clevertap", "defaultBroadcast")
 async def test_default_body_is_a_broadcast_in_batches() -> None:
     async with account(CleverTapSettings(broadcast_size=2)) as ct:
         await with_people(ct, "asha", "ravi", "mina")
@@ -264,6 +268,7 @@ async def test_default_body_is_a_broadcast_in_batches() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.proves("clevertap", "defaultBody")
 async def test_default_body_with_liquid_pairs_is_one_object_per_person() -> None:
     async with account(CleverTapSettings(capitalised_keys=True)) as ct:
         await with_people(ct, "asha", "ravi")

@@ -32,6 +32,7 @@ async def bulk(mailmodo: Account, list_id: str, /, **fields: Any) -> tuple[int, 
     return status, answer
 
 
+@pytest.mark.proves("mailmodo", "bulkTriggerCampaign")
 async def test_everybody_on_the_list_gets_a_mail_with_their_own_values() -> None:
     async with open_account() as mailmodo:
         list_id = await fill_list(mailmodo, *PEOPLE)

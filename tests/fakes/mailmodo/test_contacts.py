@@ -23,6 +23,7 @@ INVALID_EMAIL = {
 }
 
 
+@pytest.mark.proves("mailmodo", "addToList", "getAllContactLists", "getContactDetails")
 async def test_contact_is_created_then_updated_and_the_list_with_it() -> None:
     async with open_account() as mailmodo:
         body = {
@@ -163,6 +164,7 @@ async def test_segments_are_told_from_lists() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "addToListBatch")
 async def test_batch_adds_all() -> None:
     async with open_account() as mailmodo:
         values = [{"email": f"p{number}@example.com", "data": {"n": number}} for number in range(100)]
@@ -250,6 +252,7 @@ async def test_batch_beside_another_is_refused() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "removeFromList")
 async def test_removal_from_a_list_keeps_the_contact() -> None:
     async with open_account() as mailmodo:
         contact = {"email": "asha@example.com", "listName": "all"}
@@ -266,6 +269,7 @@ async def test_removal_from_a_list_keeps_the_contact() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "unsubscribeContact", "resubscribeContact")
 async def test_unsubscribe_and_resubscribe_in_the_vendors_words() -> None:
     async with open_account() as mailmodo:
         body = {"email": "asha@example.com"}
@@ -289,6 +293,7 @@ async def test_unsubscribe_and_resubscribe_in_the_vendors_words() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "updateSubscription")
 async def test_kinds_of_mail_can_be_chosen() -> None:
     async with open_account() as mailmodo:
         await mailmodo.call("POST", "/api/v1/addToList", {"email": "asha@example.com", "listName": "all"})
@@ -318,6 +323,7 @@ async def test_kinds_of_mail_can_be_chosen() -> None:
         mailmodo.recorder.check(sent=False)
 
 
+@pytest.mark.proves("mailmodo", "archiveContact")
 async def test_archived_contact_is_gone_until_it_is_added_again() -> None:
     async with open_account() as mailmodo:
         contact, body = {"email": "asha@example.com", "listName": "all"}, {"email": "asha@example.com"}

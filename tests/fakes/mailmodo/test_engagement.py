@@ -19,6 +19,7 @@ def amp_fields(mailmodo: Account, ref: str, **answers: str) -> dict[str, str]:
     return {"ref": ref, **{mailmodo.element(question): answer for question, answer in answers.items()}}
 
 
+@pytest.mark.proves("mailmodo", "openPixel")
 async def test_every_fetch_of_the_pixel_is_an_open_of_its_part() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -59,6 +60,7 @@ async def test_unknown_pixel_is_a_pixel_and_no_open() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "followLink")
 async def test_click_redirects_and_is_just_a_click() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail(data={"plan": "Gold & more"})
@@ -98,7 +100,13 @@ async def test_link_that_leads_nowhere_is_a_page_that_says_so(path: str) -> None
         mailmodo.recorder.check(sent=False)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("GET", marks=pytest.mark.proves("mailmodo", "showUnsubscribePage")),
+        pytest.param("POST", marks=pytest.mark.proves("mailmodo", "unsubscribeOneClick")),
+    ],
+)
 async def test_unsubscribing_counts_once(method: str) -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -123,6 +131,7 @@ async def test_unsubscribing_counts_once(method: str) -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "complain")
 async def test_spam_mark_counts_once_and_blocks_the_contact() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -137,6 +146,7 @@ async def test_spam_mark_counts_once_and_blocks_the_contact() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "submitAmpForm")
 async def test_amp_form_is_stored_by_question() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail(clevertap_id="ct-1")
@@ -180,6 +190,7 @@ async def test_amp_form_may_come_as_multipart() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "submitAmpForm")
 async def test_amp_cors_version_2_names_the_sender() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -196,6 +207,7 @@ async def test_amp_cors_version_2_names_the_sender() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "submitAmpForm")
 async def test_amp_cors_version_1_names_origin_and_sender() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -257,6 +269,7 @@ async def test_form_of_no_known_mail_is_refused() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "showFormPage", "submitWebForm")
 async def test_form_page_takes_the_same_answers_and_says_web() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()

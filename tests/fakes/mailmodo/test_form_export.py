@@ -44,6 +44,7 @@ async def answer(mailmodo: Account, campaign: Campaign, *, is_amp: bool = True) 
 
 
 @pytest.mark.parametrize(("is_amp", "source"), [(True, "amp"), (False, "web")])
+@pytest.mark.proves("mailmodo", "formExport")
 async def test_a_submission_is_posted_as_recorded(*, is_amp: bool, source: str) -> None:
     """Source: RS-src tests, the form export; texts are strings, several choices are an array."""
     receiver = Receiver()

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 ACCOUNT = CleverTapSettings()
 
 
-@pytest.mark.parametrize(("passcode", "is_saved"), [(ACCOUNT.passcode, True), ("WRO-NGP-ASSC", False)])
+@pytest.mark.parametrize(
+    ("passcode", "is_saved"),
+    [
+        pytest.param(ACCOUNT.passcode, True, marks=pytest.mark.proves("mailmodo", "clevertap:upload")),
+        ("WRO-NGP-ASSC", False),
+    ],
+)
 async def test_clevertap_gets_one_sample_open_of_hello_at_mailmodo(*, passcode: str, is_saved: bool) -> None:
     """Source: CleverTap docs, "Mailmodo"."""
     made: list[Any] = []
@@ -42,6 +48,7 @@ async def test_clevertap_gets_one_sample_open_of_hello_at_mailmodo(*, passcode: 
 
 
 @pytest.mark.parametrize("region", ["us", "eu"])
+@pytest.mark.proves("mailmodo", "segment:track")
 async def test_segment_gets_one_sample_open(region: Any) -> None:
     """Source: Segment docs, "Mailmodo Source"."""
     made: list[Any] = []

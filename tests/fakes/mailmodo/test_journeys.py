@@ -62,6 +62,7 @@ async def open_field() -> AsyncIterator[Field]:
 
 
 class TestEntries:
+    @pytest.mark.proves("mailmodo", "startJourney", "journeyWebhook")
     async def test_started_over_the_api(self) -> None:
         async with open_field() as field:
             journey = field.journey(EntryKind.API)
@@ -129,6 +130,7 @@ class TestEntries:
             data = (await field.body())["triggerData"]
             assert (data["triggerSource"], data["triggerDetails"]) == ("CsvList", f"file:{journey.id}/f-1")
 
+    @pytest.mark.proves("mailmodo", "journeyWebhook")
     async def test_an_answered_form_brings_the_answers(self) -> None:
         async with open_field() as field:
             field.journey(EntryKind.FORM, "nps")
@@ -231,6 +233,7 @@ class TestStartAndAbort:
             assert outcome == (400, {"success": False, "message": "Tried executing journey and Failed"})
 
     @pytest.mark.parametrize("by", ["instanceId", "email"])
+    @pytest.mark.proves("mailmodo", "abortJourney")
     async def test_who_is_thrown_out_passes_no_further_card(self, by: str) -> None:
         async with open_field() as field:
             journey = field.journey(EntryKind.API, cards=(Wait(3600), field.card))

@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.mailmodo.account import open_account
 
 
+@pytest.mark.proves("mailmodo", "addEvent")
 async def test_custom_event_keeps_its_own_time() -> None:
     async with open_account() as mailmodo:
         body = {
@@ -69,6 +70,7 @@ async def test_wrong_custom_event_is_refused_with_a_message_alone(
         mailmodo.recorder.check(sent=False)
 
 
+@pytest.mark.proves("mailmodo", "getCampaigns")
 async def test_campaigns_come_newest_first_and_by_type() -> None:
     async with open_account() as mailmodo:
         await asyncio.sleep(60)
@@ -98,6 +100,7 @@ async def test_campaigns_come_newest_first_and_by_type() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "getCampaignReport")
 async def test_report_counts_what_happened_on_the_days_asked_for() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -139,6 +142,7 @@ async def test_report_of_an_unknown_campaign_is_refused() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "getAllTemplates")
 async def test_templates_list_their_variables() -> None:
     async with open_account() as mailmodo:
         _, answer = await mailmodo.call("GET", "/api/v1/getAllTemplates")

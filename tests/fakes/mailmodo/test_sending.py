@@ -22,6 +22,7 @@ INVALID_EMAIL = {
 }
 
 
+@pytest.mark.proves("mailmodo", "triggerCampaign")
 async def test_trigger_schedules_and_sends_one_mail() -> None:
     async with open_account() as mailmodo:
         path = f"/api/v1/triggerCampaign/{mailmodo.survey.id}"
@@ -48,6 +49,7 @@ async def test_trigger_schedules_and_sends_one_mail() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "triggerCampaignByBody")
 async def test_campaign_may_be_named_in_the_body() -> None:
     async with open_account() as mailmodo:
         body = {"email": "asha@example.com", "campaignId": mailmodo.news.id}
@@ -60,6 +62,7 @@ async def test_campaign_may_be_named_in_the_body() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "triggerCampaignByToken")
 async def test_own_trigger_url_wants_its_token_and_no_key() -> None:
     async with open_account() as mailmodo:
         url = mailmodo.fake.trigger_url(mailmodo.survey)

@@ -40,6 +40,7 @@ async def post(mailmodo: Account, form: SignUpForm, **options: Any) -> tuple[int
     ],
     ids=["json", "form"],
 )
+@pytest.mark.proves("mailmodo", "submitSignUpForm")
 async def test_a_visitor_comes_onto_the_forms_list_without_a_key(options: dict[str, Any]) -> None:
     async with open_form() as (mailmodo, form):
         status, answer, headers = await post(mailmodo, form, headers={"Origin": SITE}, **options)

@@ -53,6 +53,7 @@ def bodies(receiver: Receiver) -> list[dict[str, Any]]:
     return [json.loads(body) for _, _, _, body in receiver.requests]
 
 
+@pytest.mark.proves("mailmodo", "activity")
 async def test_every_activity_is_posted_once_with_its_documented_properties() -> None:
     receiver = Receiver()
     async with open_account(receiver=receiver) as mailmodo:
@@ -75,6 +76,7 @@ async def test_every_activity_is_posted_once_with_its_documented_properties() ->
         mailmodo.recorder.check()
 
 
+@pytest.mark.proves("mailmodo", "activity")
 async def test_body_says_who_what_when_and_of_which_mail() -> None:
     receiver = Receiver()
     async with open_account(receiver=receiver) as mailmodo:

@@ -45,6 +45,7 @@ async def post(mailmodo: Account, path: str, body: object) -> tuple[int, Any]:
     return await mailmodo.call("POST", f"/api/v1/{path}", body)
 
 
+@pytest.mark.proves("mailmodo", "triggerCampaign", "triggerCampaignByBody", "bulkTriggerCampaign")
 async def test_triggers() -> None:
     """OA-send, OA-block, SUP-trig."""
     scheduled = {"success": True, "message": "Email scheduled successfully", "ref": AnyUuid()}
@@ -69,6 +70,7 @@ async def test_triggers() -> None:
         await mailmodo.settle()
 
 
+@pytest.mark.proves("mailmodo", "addToListBatch")
 async def test_batch() -> None:
     """OA-contact: four answers, one of them with a space in a key, one with a stray quote."""
     async with open_account() as mailmodo:
@@ -100,6 +102,7 @@ async def test_batch() -> None:
         )
 
 
+@pytest.mark.proves("mailmodo", "addToList", "removeFromList")
 async def test_lists() -> None:
     """OA-contact."""
     async with open_account() as mailmodo:
@@ -114,6 +117,7 @@ async def test_lists() -> None:
         )
 
 
+@pytest.mark.proves("mailmodo", "unsubscribeContact", "resubscribeContact", "updateSubscription")
 async def test_subscriptions() -> None:
     """OA-contact."""
     async with open_account() as mailmodo:
@@ -144,6 +148,7 @@ async def test_subscriptions() -> None:
         )
 
 
+@pytest.mark.proves("mailmodo", "getContactDetails", "archiveContact")
 async def test_contact_and_its_end() -> None:
     """OA-contact; the answer for an unknown address is the chosen one."""
     async with open_account() as mailmodo:
@@ -172,6 +177,7 @@ async def test_contact_and_its_end() -> None:
         assert await mailmodo.call("GET", "/api/v1/getContactDetails?email=x") == (400, validation(NOT_VALID))
 
 
+@pytest.mark.proves("mailmodo", "addEvent")
 async def test_custom_event() -> None:
     """OA-event."""
     async with open_account() as mailmodo:
@@ -185,6 +191,7 @@ async def test_custom_event() -> None:
         assert await post(mailmodo, "addEvent", {**event, "email": "x"}) == (400, {"message": NOT_VALID})
 
 
+@pytest.mark.proves("mailmodo", "startJourney", "abortJourney")
 async def test_journeys() -> None:
     """OA-journey, SUP-jour."""
     async with open_account() as mailmodo:

@@ -1,0 +1,151 @@
+"""Lists what the fake CleverTap and the fake Mailmodo are called on and send, each with the tests that prove it.
+
+A contract says which section of the vendor notes each operation is from (`info.x-sections`), and what those notes
+name that is not served (`info.x-not-served`). A test says itself what it proves, by the mark
+`@pytest.mark.proves("clevertap", "upload")`; marks are read from the source, so that nothing is imported. The plugin of
+the tests fails a marked test that did not make its fake do what it names.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from contracts import load_contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contracts import Contract, Operation
+
+__all__ = ["PROVED", "Proof", "operation_of", "operation_table", "proofs", "sections"]
+
+PROVED: Final = ("clevertap", "mailmodo")
+"""The vendors whose operations are proved one by one."""
+
+_ROOT: Final = Path(__file__).parents[1]
+_MARK: Final = "proves"
+_NOT_ALWAYS_RUN: Final = frozenset({"long", "skip", "skipif", "xfail"})
+"""Marks of tests that prove nothing in the usual run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One thing that a test proves.
+
+    Attributes:
+        vendor: Whose operation it is.
+        operation: The `operationId` or webhook, or `segment:track` for what the vendor calls elsewhere.
+        test: `tests/fakes/clevertap/test_upload.py::test_name`.
+    """
+
+    vendor: str
+    operation: str
+    test: str
+
+
+def proofs(folder: Path) -> tuple[Proof, ...]:
+    """Read from the source of the tests what each says that it proves.
+
+    Args:
+        folder: Where the tests are; what is named is relative to the folder that it is in.
+    """
+    found: list[Proof] = []
+    for path in sorted(folder.rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        if f"{_MARK}(" in text:
+            name = path.relative_to(folder.parent).as_posix()
+            found += _marked(ast.parse(text), name)
+    return tuple(found)
+
+
+def sections(contract: Contract) -> dict[str, str]:
+    """Say for every operation, webhook and outgoing call of a contract in which section of the notes it is."""
+    listed = contract.document["info"]["x-sections"]
+    return {operation: section for section, operations in listed.items() for operation in operations}
+
+
+def operation_of(contract: Contract, name: str) -> Operation:
+    """Find what a name in `x-sections` or in a mark stands for.
+
+    Args:
+        contract: The vendor's.
+        name: An `operationId`, a webhook, or `segment:track` for what the vendor calls elsewhere.
+
+    Raises:
+        UnknownContract: There is no vendor of that name.
+        UnknownOperation: The contract has nothing of that name.
+    """
+    other, _, operation = name.rpartition(":")
+    return (load_contract(other) if other else contract).operation(operation)
+
+
+def operation_table(folder: Path = _ROOT / "tests") -> str:
+    """Write the tables of the page: per vendor what is served and sent, and what is not."""
+    found = proofs(folder)
+    lines: list[str] = []
+    for vendor in PROVED:
+        contract = load_contract(vendor)
+        lines += [f"## {contract.title}", ""]
+        lines += ["| Section | Request or webhook | operationId | Does | Proved by |"]
+        lines += ["| --- | --- | --- | --- | --- |"]
+        lines += [_row(contract, name, section, found) for name, section in sections(contract).items()]
+        lines += ["", "Named in the notes and not served:", ""]
+        lines += ["| Section | What | Answered | Because |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| {each['section']} | {_code(each['call'])} | {each.get('answers', '')} | {_cell(each['because'])} |"
+            for each in contract.document["info"]["x-not-served"]
+        ]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _row(contract: Contract, name: str, section: str, found: tuple[Proof, ...]) -> str:
+    operation = operation_of(contract, name)
+    called = f"`{operation.method} {operation.path}`"
+    if operation.kind == "webhook":
+        called = f"sends `{operation.method}` to the customer's URL"
+    elif ":" in name:
+        called = f"calls {load_contract(name.partition(':')[0]).name}: {called}"
+    tests = [f"`{each.test}`" for each in found if (each.vendor, each.operation) == (contract.name, name)]
+    does = _cell(operation.summary)
+    return f"| {section} | {called} | `{operation.id}` | {does} | {'<br>'.join(tests) or 'nothing'} |"
+
+
+def _marked(tree: ast.Module, path: str) -> Iterator[Proof]:
+    for prefix, node in _tests(tree.body, ""):
+        for decorator in node.decorator_list:
+            for call in ast.walk(decorator):
+                if (
+                    isinstance(call, ast.Call)
+                    and isinstance(call.func, ast.Attribute)
+                    and call.func.attr == _MARK
+                ):
+                    vendor, *names = (ast.literal_eval(argument) for argument in call.args)
+                    yield from (Proof(vendor, name, f"{path}::{prefix}{node.name}") for name in names)
+
+
+def _tests(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+            yield from _tests(node.body, f"{prefix}{node.name}::")
+        elif (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.name.startswith("test_")
+            and not any(_names(each) & _NOT_ALWAYS_RUN for each in node.decorator_list)
+        ):
+            yield prefix, node
+
+
+def _names(decorator: ast.expr) -> set[str]:
+    return {node.attr for node in ast.walk(decorator) if isinstance(node, ast.Attribute)}
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if "/" in text else _cell(text)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
