@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from aiohttp import web
 
-    from fakes.kit.books import Answered
+    from contracts import Violation
 
-__all__ = ["AnswerWriter", "FixedAnswer", "body_of"]
+__all__ = ["NO_ANSWER", "AnswerWriter", "Answered", "FixedAnswer", "body_of"]
 
 _SECOND: Final = timedelta(seconds=1)
 _MOST_HEADS: Final = 256
 _WITHOUT_BODY: Final = (204, 304)
+
+
+class Answered(NamedTuple):
+    """What was answered.
+
+    Attributes:
+        status: None when there was no answer.
+        headers: As sent; nobody changes them.
+        body: Raw bytes.
+        violations: Every way in which it breaks the contract.
+    """
+
+    status: int | None
+    headers: Mapping[str, str]
+    body: bytes
+    violations: tuple[Violation, ...]
+
+
+NO_ANSWER: Final = Answered(None, {}, b"", ())
 
 
 class FixedAnswer:

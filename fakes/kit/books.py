@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 from contracts.validation import NO_CONTRACT
-from fakes.kit.answers import body_of
+from fakes.kit.answers import NO_ANSWER, Answered, body_of
 from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange
 from fakes.kit.headers import KeptHeaders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from aiohttp import web
@@ -19,26 +18,7 @@ if TYPE_CHECKING:
     from fakes.kit.call import Call
     from fakes.kit.surroundings import Surroundings
 
-__all__ = ["NO_ANSWER", "Answered", "Books"]
-
-
-class Answered(NamedTuple):
-    """What was answered.
-
-    Attributes:
-        status: None when there was no answer.
-        headers: As sent; nobody changes them.
-        body: Raw bytes.
-        violations: Every way in which it breaks the contract.
-    """
-
-    status: int | None
-    headers: Mapping[str, str]
-    body: bytes
-    violations: tuple[Violation, ...]
-
-
-NO_ANSWER: Final = Answered(None, {}, b"", ())
+__all__ = ["Books"]
 
 
 class Books:
