@@ -34,7 +34,7 @@ fuzz: $(ALL)  ## every operation of CleverTap and Mailmodo, fuzzed from its cont
 	$(BIN)/pytest -q -n 2 -m long tests/conformance
 
 kills: $(ALL)  ## the bridge killed at every point and at any moment, on both stores
-	$(BIN)/pytest -q -n 2 -m long tests/bridge
+	$(BIN)/pytest -q -n 2 --dist worksteal -m long tests/bridge
 
 format: $(ALL)  ## let ruff put everything into shape
 	$(BIN)/ruff format .
