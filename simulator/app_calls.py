@@ -22,6 +22,8 @@ _COME_AGAIN: Final = (429, 503)
 """Answers of a vendor that has not taken the call, so that a second one doubles nothing."""
 
 _COME_AGAIN_S: Final = 60.0
+_NOBODY_THERE: Final = 503
+"""What a refused connection counts as: nothing was asked yet, so asking again is safe."""
 
 
 class StepFailed(SimulatorError):
@@ -74,6 +76,11 @@ class AppCalls:
                 wait_s = float(after) if after.isdigit() else _COME_AGAIN_S
                 return response.status, await response.text(), wait_s
         except (aiohttp.ClientError, TimeoutError) as error:
+            is_refused = isinstance(error, aiohttp.ClientConnectorError) and isinstance(
+                error.os_error, ConnectionRefusedError
+            )
+            if is_refused and self._expects_faults:
+                return _NOBODY_THERE, str(error), _COME_AGAIN_S
             raise StepFailed(f"{method} {url} got no answer: {type(error).__name__} {error}") from error
         finally:
             self._in_flight -= 1

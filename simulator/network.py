@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 from simulator.errors import HostTaken, HostUnknown, PortTaken
+from simulator.loopback_listener import LoopbackListener
 from simulator.wire import HTTPS_PORT, acting_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from simulator.wire import MemoryServer
     from simulator.wired import WiredLoop
 
     App = web.Application | Callable[..., web.Server]
@@ -48,6 +50,20 @@ class Network(Protocol):
             HostUnknown: No app is served under the name, and only serving gives it a URL.
         """
 
+    def shut(self, host: str) -> None:
+        """Have connections refused by whoever is served under a name, under all its names; open ones go on.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+
+    def reopen(self, host: str) -> None:
+        """Undo `shut`.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+
     async def close(self) -> None:
         """Stop serving; requests under way get a second to end."""
 
@@ -64,6 +80,7 @@ class VirtualNetwork:
     def __init__(self, loop: WiredLoop) -> None:
         self._wire = loop.wire
         self._runners: list[web.BaseRunner] = []
+        self._servers: dict[str, list[MemoryServer]] = {}
 
     async def serve(self, app: App, hosts: Sequence[str]) -> None:
         """Serve an app under host names, on ports 80 and 443.
@@ -77,9 +94,14 @@ class VirtualNetwork:
                 raise HostTaken(host)
         with acting_as(hosts[0]):
             runner = await _set_up(app, self._runners)
+            servers = []
             for address in addresses:
-                await web.TCPSite(runner, address, _HTTP_PORT).start()
-                await web.TCPSite(runner, address, HTTPS_PORT).start()
+                for port in (_HTTP_PORT, HTTPS_PORT):
+                    await web.TCPSite(runner, address, port).start()
+                    server = self._wire.listener_at((address, port))
+                    assert server is not None  # noqa: S101 - it was started in the line above
+                    servers.append(server)
+        self._servers.update(dict.fromkeys(hosts, servers))
 
     def url(self, host: str) -> str:
         """Give the base URL of a host: `https://` and its name."""
@@ -100,8 +122,33 @@ class VirtualNetwork:
         """
         self._wire.links.set_latency(latency_s, sender=sender, receiver=receiver)
 
+    def shut(self, host: str) -> None:
+        """Have connections refused by whoever is served under a name; open ones go on.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+        for server in self._servers_of(host):
+            server.stop_serving()
+
+    def reopen(self, host: str) -> None:
+        """Undo `shut`.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+        for server in self._servers_of(host):
+            server.resume_serving()
+
+    def _servers_of(self, host: str) -> list[MemoryServer]:
+        try:
+            return self._servers[host]
+        except KeyError:
+            raise HostUnknown(host, list(self._servers)) from None
+
     async def close(self) -> None:
         """Stop serving; requests under way get a second to end. The names stay known: they refuse connections."""
+        self._servers.clear()
         await _clean_up(self._runners)
 
 
@@ -116,7 +163,7 @@ class LoopbackNetwork:
     def __init__(self, host: str = "127.0.0.1", ports: Mapping[str, int] | None = None) -> None:
         self._host = host
         self._ports = dict(ports or {})
-        self._urls: dict[str, str] = {}
+        self._listeners: dict[str, LoopbackListener] = {}
         self._runners: list[web.BaseRunner] = []
 
     async def serve(self, app: App, hosts: Sequence[str]) -> None:
@@ -127,20 +174,21 @@ class LoopbackNetwork:
             PortTaken: The wanted port is in use.
         """
         for host in hosts:
-            if host in self._urls:
+            if host in self._listeners:
                 raise HostTaken(host)
         wanted = self._ports.get(hosts[0], 0)
         with acting_as(hosts[0]):
             runner = await _set_up(app, self._runners)
-            site = web.TCPSite(runner, self._host, wanted)
+            server = runner.server
+            assert server is not None  # noqa: S101 - a runner that is set up has one
             try:
-                await site.start()
+                listener = LoopbackListener(server, self._host, wanted)
+                await listener.start()
             except OSError as error:
                 if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
                     raise
                 raise PortTaken(hosts[0], address=self._host, port=wanted) from error
-        port = runner.addresses[0][1]
-        self._urls.update(dict.fromkeys(hosts, f"http://{self._host}:{port}"))
+        self._listeners.update(dict.fromkeys(hosts, listener))
 
     def url(self, host: str) -> str:
         """Give the base URL of a host: the address and port of its app.
@@ -148,14 +196,37 @@ class LoopbackNetwork:
         Raises:
             HostUnknown: No app is served under the name.
         """
+        listener = self._listener_of(host)
+        return f"http://{listener.host}:{listener.port}"
+
+    def shut(self, host: str) -> None:
+        """Have connections refused by whoever is served under a name; open ones go on.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+        self._listener_of(host).shut()
+
+    def reopen(self, host: str) -> None:
+        """Undo `shut`.
+
+        Raises:
+            HostUnknown: No app is served under the name.
+        """
+        self._listener_of(host).reopen()
+
+    def _listener_of(self, host: str) -> LoopbackListener:
         try:
-            return self._urls[host]
+            return self._listeners[host]
         except KeyError:
-            raise HostUnknown(host, list(self._urls)) from None
+            raise HostUnknown(host, list(self._listeners)) from None
 
     async def close(self) -> None:
         """Stop serving; requests under way get a second to end."""
-        self._urls.clear()
+        listeners = dict.fromkeys(self._listeners.values())
+        self._listeners.clear()
+        for listener in listeners:
+            await listener.close()
         await _clean_up(self._runners)
 
 

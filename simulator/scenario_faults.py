@@ -31,8 +31,9 @@ _EXAMPLES: Final = {
     "reorder": "`reorder` or `reorder within 5 s`",
     "rate limit": "`rate limit 30 s`",
     "wrong credentials": "`wrong credentials`",
-    "down": "`down`",
+    "down": "`down`, `down refusing connections` or `down resetting connections`",
 }
+_CONNECTIONS: Final = {"refusing connections": "refused", "resetting connections": "reset"}
 _MAY_BE_HANDLED: Final = ("delay", "status", "reset")
 
 
@@ -147,6 +148,8 @@ def _details(kind: str, rest: str) -> dict[str, Any]:
             return {"retry_after_s": quantities.parse_duration(rest)}
         case "cut" if rest:
             return {"arrives": quantities.parse_share(rest).fraction}
+        case "down" if rest in _CONNECTIONS:
+            return {"connections": _CONNECTIONS[rest]}
         case "duplicate" if rest.startswith("after "):
             return {"seconds": quantities.parse_duration(rest.removeprefix("after "))}
         case "reorder" if rest.startswith("within "):

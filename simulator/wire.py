@@ -86,6 +86,18 @@ class MemoryServer(asyncio.AbstractServer):
         Raises:
             OSError: An address is in use.
         """
+        self.resume_serving()
+
+    def stop_serving(self) -> None:
+        """Refuse connections until `resume_serving`; open ones go on."""
+        self._wire.unlisten(self)
+
+    def resume_serving(self) -> None:
+        """Undo `stop_serving`; does nothing once closed.
+
+        Raises:
+            OSError: An address is in use.
+        """
         if not self._is_closed:
             self._wire.listen(self._addresses, self)
 

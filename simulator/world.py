@@ -314,6 +314,7 @@ class World:
             mail_host=self.mailboxes,
             phone_network=self.phones,
             url_of=self.network.url,
+            door=self.network,
             receiver_of=self._name_of,
         )
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, get_args
 
 from aiohttp import web
 
+from fakes.kit.befallen import Answer
 from fakes.kit.errors import FaultInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from random import Random
+
+    from fakes.kit.befallen import RuleAtWork, ServedCall, Tried, TriedWebhook
 
 __all__ = [
     "FAULTS",
-    "Answer",
+    "Connections",
     "Cut",
     "Delay",
     "Down",
@@ -31,107 +33,14 @@ __all__ = [
     "RateLimit",
     "Reorder",
     "Reset",
-    "RuleAtWork",
-    "ServedCall",
     "Status",
-    "Tried",
-    "TriedWebhook",
     "WrongCredentials",
 ]
 
 _LONGEST_S: Final = 366 * 86400.0
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the caller gets to see.
-
-    Attributes:
-        response: None when the connection breaks before anything was said.
-        is_vendors: Whether the vendor itself says it, so that its contract must hold for it.
-        arrives: Which share of the body gets through before the connection breaks; None for all, and no break.
-    """
-
-    response: web.Response | None
-    is_vendors: bool = True
-    arrives: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What the vendor sees of one try of a webhook: a status, or why there is none."""
-
-    status: int | None
-    error: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    exchange_id: str = ""
-
-
-class RuleAtWork(Protocol):
-    """The rule that a fault belongs to."""
-
-    random: Random
-
-    async def over(self) -> None:
-        """Wait until the rule's time is over, or it is uninstalled."""
-        ...
-
-    async def hold_or_overtake(self, at_most_s: float) -> bool:
-        """Wait to be overtaken, or overtake the one that waits; say whether it was the latter."""
-        ...
-
-    def let_go(self) -> None:
-        """Let the one that waits to be overtaken go on."""
-        ...
-
-
-class ServedCall(Protocol):
-    """A call on its way to the vendor's handler."""
-
-    @property
-    def installed(self) -> RuleAtWork:
-        """The rule."""
-        ...
-
-    async def handle(self) -> web.Response:
-        """Let the vendor do its work, and give its answer."""
-        ...
-
-    async def handle_with_wrong_credentials(self) -> web.Response:
-        """Let the vendor see the call as if its credentials were wrong."""
-        ...
-
-    def refuse_for_rate(self, retry_after_s: float) -> web.Response:
-        """Refuse in the vendor's words for too many calls."""
-        ...
-
-    def repeat(self, after_s: float) -> None:
-        """Have the same call handled once more, beside the answer."""
-        ...
-
-
-class TriedWebhook(Protocol):
-    """A try of a webhook that is about to leave."""
-
-    @property
-    def installed(self) -> RuleAtWork:
-        """The rule."""
-        ...
-
-    async def deliver(self, *, is_sent: bool = True, status: int | None = None, error: str = "") -> Tried:
-        """Send it, record it, and say what came back.
-
-        Args:
-            is_sent: False when nothing leaves.
-            status: What the vendor is told instead of the real answer.
-            error: Why the vendor gets no answer although there may be one.
-        """
-        ...
-
-    def repeat(self, after_s: float) -> None:
-        """Have the same bytes sent once more, beside the first."""
-        ...
+Connections = Literal["answered", "refused", "reset"]
+"""What becomes of connections to a vendor that is down."""
 
 
 class Fault(ABC):
@@ -147,6 +56,11 @@ class Fault(ABC):
     word: ClassVar[str]
     for_webhooks: ClassVar[bool] = True
     wants_credentials: ClassVar[bool] = False
+
+    @property
+    def refuses_connections(self) -> bool:
+        """False, but for an outage that does."""
+        return False
 
     def describe(self) -> str:
         """Say in a few words what it does; the journal shows it."""
@@ -361,17 +275,43 @@ class WrongCredentials(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Down(Fault):
-    """The vendor is out of order: calls are answered by what stands before it, webhooks leave when it is up again."""
+    """The vendor is out of order: calls get nowhere, webhooks leave when it is up again.
+
+    Attributes:
+        status: What stands before the vendor answers with, where connections are answered.
+        connections: `answered` by what stands before the vendor; `refused`, as where nothing listens, those that are
+            open being cut; or taken and `reset` once something was asked.
+    """
 
     word: ClassVar[str] = "down"
     status: int = 503
+    connections: Connections = "answered"
 
     def __post_init__(self) -> None:
         if not 500 <= self.status <= 599:
             raise FaultInvalid(f"fault `down`: found {self.status}, wanted a status from 500 to 599")
+        if self.connections not in get_args(Connections):
+            wanted = " or ".join(get_args(Connections))
+            raise FaultInvalid(f"fault `down`: found connections {self.connections}, wanted {wanted}")
+        if self.connections != "answered" and self.status != 503:
+            raise FaultInvalid(
+                f"fault `down`: found a status of {self.status} and connections that are {self.connections}, "
+                "which get none; drop one of the two"
+            )
+
+    @property
+    def refuses_connections(self) -> bool:
+        """Whether nobody gets through to say what is asked."""
+        return self.connections == "refused"
+
+    def describe(self) -> str:
+        """`down`, `down, connections refused` or `down, connections reset`."""
+        return self.word if self.connections == "answered" else f"{self.word}, connections {self.connections}"
 
     async def serve(self, call: ServedCall) -> Answer:  # noqa: ARG002 - nothing reaches the vendor
-        """Answer as a load balancer without a server behind it does."""
+        """Answer as a load balancer without a server behind it does, or break the connection."""
+        if self.connections != "answered":
+            return Answer(None)
         return Answer(web.Response(status=self.status, text="Service Unavailable\n"), is_vendors=False)
 
     async def send(self, attempt: TriedWebhook) -> Tried:

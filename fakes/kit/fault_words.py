@@ -38,7 +38,7 @@ FAULT_WORDS: Final[Mapping[type[Fault], Mapping[str, str]]] = {
     Reorder: {"seconds": "at_most_s"},
     RateLimit: {"retry_after_s": "retry_after_s"},
     WrongCredentials: {},
-    Down: {"status": "status"},
+    Down: {"status": "status", "connections": "connections"},
 }
 """Which words say more about each fault, and the attribute that each sets."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from contracts import Contract, Operation
     from fakes.kit.fault_kinds import Fault
+    from fakes.kit.outages import Outages
 
 __all__ = ["CALLS", "PEOPLE", "WEBHOOKS", "FaultRule", "Faults", "InstalledFault", "wants_credentials"]
 
@@ -75,6 +76,11 @@ class FaultRule:
             raise FaultInvalid(f"fault `{word}`: found a share of {self.share:g}, wanted above 0 and up to 1")
         if self.starts_at is not None and self.ends_at is not None and self.ends_at <= self.starts_at:
             raise FaultInvalid(f"fault `{word}`: found an end that is not after its start")
+
+    @property
+    def befalls_everything(self) -> bool:
+        """Whether it picks no messages, but by their time."""
+        return not self.on and not self.caller and self.first == 1 and self.last is None and self.share == 1
 
     def describe(self) -> str:
         """What the journal calls it: its name, or else what the fault does."""
@@ -149,9 +155,25 @@ class Faults:
         now: The world's time.
     """
 
-    def __init__(self, contract: Contract, *, now: Callable[[], datetime], random: Random) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        *,
+        now: Callable[[], datetime],
+        random: Random,
+        outages: Outages | None = None,
+    ) -> None:
+        """Make a board without rules.
+
+        Args:
+            contract: The vendor's.
+            now: The world's time.
+            random: Seeds what each rule draws.
+            outages: Has connections refused; None where that cannot be.
+        """
         self.installed: list[InstalledFault] = []
         self.now = now
+        self._outages = outages
         self._contract = contract
         self._random = random
         self._count = 0
@@ -163,10 +185,17 @@ class Faults:
             FaultInvalid: It names what the contract does not have, or what the fault cannot befall.
         """
         self.check_names(rule, self._contract)
+        refuses = rule.fault.refuses_connections
+        if refuses and self._outages is None:
+            raise FaultInvalid(
+                f"fault `{rule.fault.word}`: nothing here can have connections refused; let them be reset"
+            )
         self._count += 1
         random = Random(self._random.getrandbits(64))  # noqa: S311 - a simulation, not a secret
         made = InstalledFault(self, f"f{self._count}", rule, random=random)
         self.installed.append(made)
+        if refuses and self._outages is not None:
+            self._outages.add(made.id, rule.starts_at, rule.ends_at)
         return made
 
     @staticmethod
@@ -177,6 +206,11 @@ class Faults:
             FaultInvalid: It names what the contract does not have, or what the fault cannot befall.
         """
         word, names = rule.fault.word, (CALLS, WEBHOOKS, *contract.operations)
+        if rule.fault.refuses_connections and not rule.befalls_everything:
+            raise FaultInvalid(
+                f"fault `{word}`: a connection is refused before anything is asked, so that nothing can be picked; "
+                "drop the words on which messages, or let connections be reset"
+            )
         for name in rule.on:
             if name not in names:
                 message = f"fault `{word}`: {contract.name} has no operation or webhook {name!r}"
@@ -208,11 +242,19 @@ class Faults:
         """Take a rule off the list; `InstalledFault.remove` is what users call."""
         if installed in self.installed:
             self.installed.remove(installed)
+            if self._outages is not None:
+                self._outages.drop(installed.id)
 
     def clear(self) -> None:
         """Uninstall every rule."""
         for installed in tuple(self.installed):
             installed.remove()
+
+    def end_outages(self) -> None:
+        """Let connections in again, whatever the rules say."""
+        if self._outages is not None:
+            for installed in self.installed:
+                self._outages.drop(installed.id)
 
     def pick_for_call(self, operation: Operation | None, caller: str) -> InstalledFault | None:
         """Find the rule that befalls a call, if one does."""

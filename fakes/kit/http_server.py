@@ -76,6 +76,14 @@ class HttpServer(web.Server):
         for connection in self.open:
             connection.close_when_idle()
 
+    def cut(self) -> None:
+        """Break every open connection at once; what is under way goes on, and nobody hears its answer."""
+        transports = [connection.transport for connection in self.open]
+        transports += [protocol.transport for protocol in self.connections]
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the base class has it
         """Close every connection; requests under way get the time to end."""
         busy = [connection.task for connection in self.open if connection.task is not None]
@@ -119,6 +127,11 @@ class Connection(asyncio.Protocol):
         self._waiting = b""
         self._is_closing = False
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """What carries it; None before and after."""
+        return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""

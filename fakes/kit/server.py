@@ -25,6 +25,7 @@ from fakes.kit.exchange import Exchange, Fact, current_cause
 from fakes.kit.fault_kinds import whole_seconds
 from fakes.kit.faults import Faults
 from fakes.kit.http_server import LARGEST_BODY, HttpServer, serve_for
+from fakes.kit.outages import Outages
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -62,7 +63,7 @@ class Fake(ABC):
         self.judge = Judge(self.contract)
         self._handlers = dict(self.handlers())
         self._check_bindings()
-        self.faults = Faults(self.contract, now=surroundings.now, random=surroundings.fault_random)
+        self.faults = self._make_faults()
         self.keeper: ExchangeKeeper | None = None
         self.books = Books(self.vendor, self.judge, surroundings)
         self._writer = AnswerWriter(surroundings.now)
@@ -70,6 +71,7 @@ class Fake(ABC):
         self._tasks: set[asyncio.Task[None]] = set()
         self._when_cut_off: list[Callable[[], None]] = []
         self._session: ClientSession | None = None
+        self._servers: list[HttpServer] = []
         self.app = web.Application(client_max_size=LARGEST_BODY)
         self.app.router.add_route("*", r"/{path:[\s\S]*}", partial(serve_for, self))
 
@@ -157,6 +159,7 @@ class Fake(ABC):
 
     async def stop(self) -> None:
         """End background work and close connections; what was under way is cut off."""
+        self.faults.end_outages()
         await self.cut_off()
         if self._session is not None:
             await self._session.close()
@@ -248,7 +251,21 @@ class Fake(ABC):
         Args:
             options: What `aiohttp.web.Server` takes besides.
         """
-        return HttpServer(self, **options)
+        server = HttpServer(self, **options)
+        self._servers.append(server)
+        return server
+
+    def _make_faults(self) -> Faults:
+        surroundings, outages = self.surroundings, None
+        if (door := surroundings.door) is not None:
+
+            def shut() -> None:
+                door.shut(self.hosts[0])
+                for server in self._servers:
+                    server.cut()
+
+            outages = Outages(shut, lambda: door.reopen(self.hosts[0]), now=surroundings.now)
+        return Faults(self.contract, now=surroundings.now, random=surroundings.fault_random, outages=outages)
 
     def _open(self, request: Request, body: bytes, match: Match | None) -> tuple[Call, tuple[Violation, ...]]:
         """Take a request in, and judge it before its handler, who may change the value that both read from it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fakes.kit.exchange import Observer
     from fakes.kit.mail import MailHost, PhoneNetwork
 
-__all__ = ["Surroundings", "draw_ulid", "draw_uuid"]
+__all__ = ["Door", "Surroundings", "draw_ulid", "draw_uuid"]
 
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -23,6 +23,16 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def _host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
+
+
+class Door(Protocol):
+    """Lets connections to a fake in, or has them refused as where nothing listens."""
+
+    def shut(self, host: str) -> None:
+        """Have connections to whoever is served under a name refused from now on; open ones go on."""
+
+    def reopen(self, host: str) -> None:
+        """Let them in again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +49,7 @@ class Surroundings:
             rendering, not when constructing: real ports are known only once the network serves.
         caller: What to call the sender of a request that does not say who it is.
         receiver_of: What to call the receiver of a webhook, from its URL.
+        door: Lets connections in; None where it cannot be shut.
         fault_random: Draws whom faults befall; apart, so that a fault changes no id.
     """
 
@@ -50,6 +61,7 @@ class Surroundings:
     url_of: Callable[[str], str]
     caller: str = "bridge"
     receiver_of: Callable[[str], str] = _host_of
+    door: Door | None = None
     fault_random: Random = field(default_factory=lambda: Random(0))  # noqa: S311 - a simulation, not a secret
 
 

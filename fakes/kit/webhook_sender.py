@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from contracts import VENDORS
+from fakes.kit.befallen import Tried
 from fakes.kit.exchange import ACTOR_HEADER, Exchange, current_cause
-from fakes.kit.fault_kinds import Tried
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

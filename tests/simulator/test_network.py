@@ -123,6 +123,28 @@ async def test_idle_connection_survives_until_client_or_server_gives_it_up(loop:
     assert loop.time() == 3 * 86_400
 
 
+async def test_a_host_that_is_shut_refuses_new_connections_only(loop: VirtualLoop) -> None:
+    network = VirtualNetwork(loop)
+    await network.serve(make_app(), ["a.test", "b.test"])
+    async with aiohttp.ClientSession() as session:
+        async with session.get("https://a.test/1") as response:
+            assert response.status == 200
+        network.shut("b.test")
+        network.shut("a.test")
+        async with session.get("https://a.test/2") as response:  # by the connection that is open
+            assert response.status == 200
+        for url in ("https://b.test", "http://a.test"):
+            with pytest.raises(aiohttp.ClientConnectorError, match="Connect call failed"):
+                await session.get(url)
+        network.reopen("a.test")
+        async with session.get("https://b.test") as response:
+            assert response.status == 200
+    with pytest.raises(HostUnknown):
+        network.shut("c.test")
+    network.shut("a.test")
+    await network.close()
+
+
 # Loopback.
 
 
@@ -171,6 +193,38 @@ def test_wanted_port_in_use_is_told_with_a_next_move() -> None:
             run(main(port), loop_factory=LiveLoop)
 
     assert (caught.value.host, caught.value.port) == ("a.test", port)
+
+
+def test_loopback_refuses_connections_while_shut_and_keeps_its_port() -> None:
+    async def main() -> None:
+        network = LoopbackNetwork()
+        await network.serve(make_app(), ["a.test", "b.test"])
+        url = network.url("a.test")
+        host, _, port = url.removeprefix("http://").partition(":")
+        async with aiohttp.ClientSession() as session:
+            for _ in range(3):
+                network.shut("b.test")
+                network.shut("a.test")  # twice is once
+                with pytest.raises(aiohttp.ClientConnectorError):
+                    await session.get(url)
+                with socket.socket() as other, pytest.raises(OSError, match="already in use"):
+                    other.bind((host, int(port)))
+                network.reopen("a.test")
+                network.reopen("a.test")
+                async with session.get(url, headers={"Connection": "close"}) as response:
+                    assert response.status == 200
+            network.reopen("a.test")
+            network.shut("a.test")
+            network.reopen("a.test")
+            network.shut("a.test")  # before the one before is served
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await session.get(url)
+            with pytest.raises(HostUnknown):
+                network.shut("c.test")
+        await network.close()
+        socket.create_server((host, int(port))).close()
+
+    run(main(), loop_factory=LiveLoop)
 
 
 def test_loopback_knows_what_it_serves() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -36,6 +37,8 @@ def faults_of(text: str) -> Any:
     ("text", "fault"),
     [
         ("{mailjet: down}", Down()),
+        ("{mailjet: down refusing connections}", Down(connections="refused")),
+        ("{mailjet: down resetting connections}", Down(connections="reset")),
         ("{mailjet: delay 2 s}", Delay(2)),
         ("{mailjet: delay 2 to 20 s, handled: false}", Delay(2, 20, is_handled=False)),
         ("{mailjet: status 502, handled: true}", Status(502, is_handled=True)),
@@ -87,7 +90,8 @@ def test_calls_are_counted(calls: str, wanted: tuple[int, int | None]) -> None:
         ("{mailjet: delay}", "12:15: faults[0].mailjet: found `delay`; write `delay 2 s` or `delay 2 to 20 s`"),
         ("{mailjet: status 200}", "found 200, wanted a status from 400 to 599; write `status 503`"),
         ("{mailjet: status many}", "found `status many`; write `status 503`"),
-        ("{mailjet: down often}", "found `down often`; write `down`"),
+        ("{mailjet: down often}", "found `down often`; write `down`, `down refusing connections` or"),
+        ("{mailjet: down refusing connections, calls: 2}", "a connection is refused before anything is asked"),
         ("{mailjet: down, handled: true}", "faults[0].handled: means nothing for `down`; drop it"),
         ("{mailjet: reset, on: sendv31}", "12:26: faults[0].on: fault `reset`: mailjet has no operation or webhook 'sendv31'; did you mean `sendV31`?"),
         ("{mailjet: cut, on: webhooks}", "befalls calls only, and 'webhooks' is a webhook"),
@@ -123,6 +127,7 @@ def survey(*faults: dict[str, Any], people: int = 6) -> Any:
     "fault",
     [
         {"mailmodo": "down", "at": "0 h", "lasts": "6 h"},
+        {"mailmodo": "down resetting connections", "at": "0 h", "lasts": "6 h", "on": "webhooks"},
         {"mailmodo": "rate limit 10 s", "on": "triggerCampaign", "calls": "1..4"},
         {"mailmodo": "wrong credentials", "lasts": "1 h"},
         {"mailmodo": "duplicate", "on": "webhooks"},
@@ -141,6 +146,23 @@ def test_the_ledger_balances_through_a_fault(fault: dict[str, Any]) -> None:
 
     struck = [exchange for exchange in journal.exchanges() if exchange.fault]
     assert struck
+    assert result.ledger.findings == ()
+    assert result.violations == ()
+    assert result.errors == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vendor", ["mailmodo", "clevertap"])
+def test_the_ledger_balances_through_hours_without_a_server(vendor: str) -> None:
+    result, journal = played(survey({vendor: "down refusing connections", "at": "0 h", "lasts": "6 h"}))
+
+    (note,) = [entry.payload for entry in journal.entries(EntryKind.NOTE) if isinstance(entry.payload, Note)]
+    began, ended = (datetime.fromisoformat(str(note.details[word])) for word in ("from", "until"))
+    times = [one.started_at for one in journal.exchanges(contract=vendor)]
+    assert ended - began == timedelta(hours=6)
+    prepared = began + timedelta(seconds=1)  # accounts are set up before anything goes wrong
+    assert [at for at in times if prepared < at < ended] == []
+    assert max(times) > ended
     assert result.ledger.findings == ()
     assert result.violations == ()
     assert result.errors == ()
@@ -181,6 +203,7 @@ def test_the_customers_application_calls_again_when_a_vendor_is_busy() -> None:
         RECEIPT,
         faults=[
             {"mailjet": "down", "lasts": "10 min"},
+            {"mailjet": "down refusing connections", "at": "9 min", "lasts": "1 min"},
             {"mailjet": "rate limit 5 s", "at": "10 min", "calls": 1},
         ],
     )

@@ -112,6 +112,7 @@ class Stage:
             mail_host=self.recorder,
             phone_network=self.recorder,
             url_of=self.network.url,
+            door=self.network,
         )
 
     def url(self, host: str) -> str:

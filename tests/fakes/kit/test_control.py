@@ -263,8 +263,9 @@ async def test_faults_come_and_go() -> None:
         {"fault": "rate limit", "retry_after_s": 9},
         {"fault": "wrong credentials", "caller": "bridge", "share": 0.5, "first": 2, "last": 4},
         {"fault": "down", "status": 502, "on": ["webhooks"]},
+        {"fault": "down", "connections": "refused"},
     ],
-    ids=lambda rule: rule["fault"],
+    ids=lambda rule: " ".join(map(str, rule.values())),
 )
 async def test_a_rule_is_shown_as_it_was_given(rule: dict[str, Any]) -> None:
     async with controlled("mailmodo") as on:
@@ -283,6 +284,8 @@ async def test_a_rule_is_shown_as_it_was_given(rule: dict[str, Any]) -> None:
         ("GET", "/requests?statu=404", None, 400, "statu, which mean nothing"),
         ("GET", "/requests?status=999", None, 400, "request.query.status"),
         ("POST", "/faults", {"fault": "meteor"}, 400, "meteor"),
+        ("POST", "/faults", {"fault": "down", "connections": "lost"}, 400, "connections"),
+        ("POST", "/faults", {"fault": "down", "connections": "refused", "last": 2}, 400, "nothing can be picked"),
         ("POST", "/faults", {"fault": "delay"}, 400, "`seconds` is missing"),
         ("POST", "/faults", {"fault": "cut", "status": 500}, 400, "found `status`, wanted `arrives`"),
         ("POST", "/faults", {"fault": "reset", "on": ["upload"]}, 400, "no operation or webhook 'upload'"),

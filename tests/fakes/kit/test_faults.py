@@ -6,8 +6,9 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
@@ -30,6 +31,7 @@ from fakes.kit import (
     WrongCredentials,
 )
 from fakes.mailmodo import FakeMailmodo, MailmodoSettings
+from fakes.mailmodo.personalisation import Values
 from tests.fakes.mailmodo.account import SURVEY
 from tests.support.fakes import START, Receiver, stage
 
@@ -229,6 +231,98 @@ async def test_an_outage_answers_calls_and_holds_webhooks_back() -> None:
         await on.until(lambda: on.faults_of("activity") == ["down"])
 
 
+async def test_connections_are_refused_for_as_long_as_a_rule_is_there() -> None:
+    async with scene() as on:
+        assert (await on.trigger())[0] == 200  # and its connection stays open
+        with on.fake.faults.install(FaultRule(fault=Down(connections="refused"))):
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await on.trigger()  # by the connection that was cut, if the client has not noticed
+            for _ in range(3):
+                with pytest.raises(aiohttp.ClientConnectorError) as refused:
+                    await on.trigger()
+                assert isinstance(refused.value.os_error, ConnectionRefusedError)
+            with (
+                on.fake.faults.install(FaultRule(fault=Down(connections="refused"))),
+                pytest.raises(aiohttp.ClientConnectorError),
+            ):
+                await on.trigger()
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await on.trigger()  # the other one is still there
+        before = on.triggered
+
+        assert [(await on.trigger())[0] for _ in range(3)] == [200] * 3
+
+        assert (before, on.triggered) == (1, 4)
+        assert on.faults_of("triggerCampaign") == [""] * 4
+        await on.until(lambda: len(on.receiver.requests) == 4)
+        on.stage.recorder.check()
+
+
+async def test_an_outage_cuts_calls_under_way_and_holds_webhooks_back() -> None:
+    async with scene() as on:
+        on.fake.faults.install(FaultRule(fault=Delay(60, is_handled=False), on=("triggerCampaign",)))
+        call = asyncio.ensure_future(on.trigger())
+        await on.until(lambda: on.fake.faults.installed[0].struck)
+        on.fake.faults.clear()
+
+        with on.fake.faults.install(FaultRule(fault=Down(connections="refused"))):
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await call
+            send = on.fake.state.sends
+            on.fake._sending.write(on.campaign, on.fake.state.store_contact("b@x.example", {})[0], Values())
+            await on.fake._sending.deliver(next(iter(send.values())))
+            await on.until(lambda: on.fake.faults.installed[0].struck)
+            async with on.stage.session.get(f"{on.stage.url('receiver.test')}/probe"):
+                assert [path for _, path, _, _ in on.receiver.requests] == ["/probe"]
+
+        await on.until(lambda: len(on.receiver.requests) == 2)
+        assert on.faults_of("activity") == ["down, connections refused"]
+
+
+async def test_connections_are_refused_from_when_to_when_a_rule_says() -> None:
+    async with scene() as on:
+        starts_at = on.stage.now() + timedelta(seconds=0.05)
+        ends_at = on.stage.now() + timedelta(seconds=0.1)
+        rule = FaultRule(fault=Down(connections="refused"), starts_at=starts_at, ends_at=ends_at)
+        on.fake.faults.install(rule)
+        seen: list[bool] = []
+
+        while on.stage.now() < ends_at or not seen[-1]:
+            try:
+                await on.trigger()
+                seen.append(True)
+            except aiohttp.ClientConnectionError:
+                seen.append(False)
+            await asyncio.sleep(0.01)
+
+        changes = [seen[0], *(now for was, now in pairwise(seen) if was is not now)]
+        assert changes == [True, False, True]
+
+
+async def test_connections_may_be_reset_by_a_vendor_that_is_down() -> None:
+    async with scene() as on:
+        on.fake.faults.install(FaultRule(fault=Down(connections="reset"), on=("triggerCampaign",), last=1))
+
+        with pytest.raises(aiohttp.ClientConnectionError) as broken:
+            await on.trigger()
+
+        assert not isinstance(broken.value, aiohttp.ClientConnectorError)
+        assert on.faults_of("triggerCampaign") == ["down, connections reset"]
+        assert (await on.trigger())[0] == 200
+        assert on.triggered == 1
+
+
+async def test_connections_are_let_in_again_when_the_fake_is_stopped() -> None:
+    async with scene() as on:
+        in_a_minute = on.stage.now() + timedelta(minutes=1)
+        on.fake.faults.install(FaultRule(fault=Down(connections="refused")))
+        on.fake.faults.install(FaultRule(fault=Down(connections="refused"), starts_at=in_a_minute))
+        await on.fake.stop()
+
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await on.trigger()
+
+
 async def test_an_outage_ends_by_itself() -> None:
     async with scene() as on:
         until = on.stage.now() + timedelta(seconds=0.1)
@@ -341,6 +435,14 @@ def test_the_first_rule_that_fits_decides_and_a_guard_uninstalls() -> None:
         (lambda: FaultRule(fault=Delay(3, 2)), "3 to 2 s"),
         (lambda: FaultRule(fault=Status(200)), "200"),
         (lambda: FaultRule(fault=Down(404)), "404"),
+        (lambda: FaultRule(fault=Down(connections="refused")), "nothing here can have connections refused"),
+        (lambda: FaultRule(fault=Down(connections="refused"), last=1), "nothing can be picked"),
+        (lambda: FaultRule(fault=Down(connections="refused"), on=("calls",)), "nothing can be picked"),
+        (
+            lambda: FaultRule(fault=Down(connections=cast("Any", "gone"))),
+            "wanted answered or refused or reset",
+        ),
+        (lambda: FaultRule(fault=Down(502, "reset")), "drop one of the two"),
         (lambda: FaultRule(fault=Cut(1)), "share from 0 to below 1"),
     ],
 )
