@@ -13,16 +13,15 @@ from simulator.proofs import PROVED, Proof, operation_of, operation_table, proof
 from tests import conftest
 from tests.fakes.clevertap.account import account
 from tests.fakes.mailmodo.account import open_account
+from tests.support.notes import needs_notes, parts
 from tests.support.pages import ROOT
 from tests.support.proving import unproved, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-NOTES: Final = ROOT.parent / "shared" / "vendors"
 FOUND: Final = proofs(ROOT / "tests")
-needs_notes = pytest.mark.skipif(not NOTES.is_dir(), reason=f"the vendor notes are not at {NOTES}")
 
 
 def not_served(vendor: str) -> list[Mapping[str, Any]]:
@@ -120,7 +119,6 @@ async def test_a_marked_test_that_does_something_else_fails() -> None:
 # What the notes have
 
 
-SECTION: Final = re.compile(r"^###? (\d+(?:\.\d+)?)\.? (.*)$", re.MULTILINE)
 REQUEST: Final = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)`? `?(?:https://[^/`\s]*)?(/[^`\n]*)`")
 PATH: Final = re.compile(r"`(?:https?://)?(?:[a-z0-9.<>-]+\.(?:com|io|dev))?(/[a-z0-9_][^`]*)`")
 FILE: Final = re.compile(r"`([a-z]+\.json)`")
@@ -138,16 +136,6 @@ def plain(path: str) -> str:
     """Bring a path of the notes and of a contract into one form: no query, parameters without names."""
     path = path.partition("?")[0].rstrip(".,;/… ")
     return re.sub(r"\{[^}]*\}|<[^>]*>", "{}", path)
-
-
-def parts(vendor: str) -> Iterator[tuple[str, str]]:
-    """Give number and text of every section of a vendor's notes; that of `2` ends where `2.1` begins."""
-    text = (NOTES / f"{vendor}.md").read_text(encoding="utf-8")
-    heads = [*SECTION.finditer(text)]
-    ends = [head.start() for head in heads[1:]] + [len(text)]
-    for head, end in zip(heads, ends, strict=True):
-        if "ources" not in head[2]:
-            yield head[1], text[head.start() : end]
 
 
 def known(vendor: str) -> dict[str, set[str]]:

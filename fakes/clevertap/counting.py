@@ -114,7 +114,7 @@ class Counting:
         self._forget_old(now)
         number = max(self._pending, default=_FIRST_REQUEST_ID) + self._random.randrange(1, 1_000_000)
         self._pending[number] = _Pending(call.request.path, figures, now)
-        return json_answer({"req_id": number, "status": "partial"})
+        return json_answer({"status": "partial", "req_id": number})
 
     async def _poll(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.QUERIES):
@@ -127,7 +127,7 @@ class Counting:
             raise invalid_request_id()
         pending.polls += 1
         if pending.polls < self._settings.count_polls:
-            return json_answer({"req_id": number, "status": "partial"})
+            return json_answer({"status": "partial", "req_id": number})
         return json_answer({"status": "success", **pending.answer})
 
     def _forget_old(self, now: datetime) -> None:
