@@ -29,7 +29,7 @@ _KEPT: Final = 0
 _BROKEN: Final = 1
 _BAD_INPUT: Final = 2
 _INTERRUPTED: Final = 130
-_LAST_WITH_CONTROL: Final = 65_525
+_LAST_PORT: Final = 65_535
 
 
 class _ExampleGroup(click.Group):
@@ -272,6 +272,9 @@ def new(file: str) -> None:
 @click.option("--scenario", "file", metavar="FILE", help="Set the accounts up as this scenario says.")
 @click.option("--control", "has_control", is_flag=True,
               help="Serve a control API with a start page for each fake, on the five ports that follow.")  # fmt: skip
+@click.option("--proxy", "has_proxy", is_flag=True,
+              help="Serve a proxy behind which the vendors' real host names are the fakes, with TLS, for clients whose "
+                   "hosts are fixed; on the next port. Needs the extra `proxy`.")  # fmt: skip
 def serve(
     port: int,
     as_json: bool,  # noqa: FBT001 - click passes flags by name
@@ -279,6 +282,7 @@ def serve(
     bridge: str,
     file: str | None,
     has_control: bool,  # noqa: FBT001 - click passes flags by name
+    has_proxy: bool,  # noqa: FBT001 - click passes flags by name
 ) -> None:
     """Serve all fakes and the bridge on loopback until Ctrl-C, and print URLs and credentials.
 
@@ -287,16 +291,25 @@ def serve(
       journeylab serve --control
       journeylab serve --env > served.env &   # then, in any shell: . ./served.env
     """
+    from simulator.ports import port_count  # noqa: PLC0415 - `--help` must not pay for it
     from simulator.serve import Printing, serve_forever  # noqa: PLC0415 - `--help` must not pay for it
 
     if as_json and as_env:
         _fail("--json and --env contradict each other; give one of them")
     printing = Printing.JSON if as_json else Printing.ENV if as_env else Printing.TEXT
-    if has_control and port > _LAST_WITH_CONTROL:
-        _fail(f"--port {port}: with --control, wanted at most {_LAST_WITH_CONTROL}: eleven ports in a row")
+    count = port_count(has_control=has_control, has_proxy=has_proxy)
+    if port > (last := _LAST_PORT + 1 - count):
+        options = " and ".join(["--control"] * has_control + ["--proxy"] * has_proxy)
+        _fail(f"--port {port}: with {options}, wanted at most {last}: {count} ports in a row")
     scenario = _load([file], ())[0] if file else None
     serve_forever(
-        port=port, printing=printing, bridge=bridge, scenario=scenario, has_control=has_control, fail=_fail
+        port=port,
+        printing=printing,
+        bridge=bridge,
+        scenario=scenario,
+        has_control=has_control,
+        has_proxy=has_proxy,
+        fail=_fail,
     )
 
 

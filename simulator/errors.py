@@ -13,6 +13,7 @@ SimulatorError
 ├── HostTaken            a host name is served already
 ├── HostUnknown          no app is served under a host name
 ├── PortTaken            a wanted port of this machine is in use
+├── ProxyUnavailable     a proxy needs a package that is not installed
 └── UnreadableJournal    a line of a journal file is not an entry (simulator.reports.json_lines)
 """
 
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
 
     from simulator.waits import Wait
 
-__all__ = ["Deadlock", "HostTaken", "HostUnknown", "NotVirtual", "PortTaken", "SimulatorError"]
+__all__ = [
+    "Deadlock",
+    "HostTaken",
+    "HostUnknown",
+    "NotVirtual",
+    "PortTaken",
+    "ProxyUnavailable",
+    "SimulatorError",
+]
 
 _MOST_WAITS_SHOWN = 20
 
@@ -105,3 +114,18 @@ class PortTaken(SimulatorError):
         )
         self.host = host
         self.port = port
+
+
+class ProxyUnavailable(SimulatorError):
+    """A proxy needs a package that is not installed.
+
+    Attributes:
+        package: Its name.
+    """
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"a proxy needs the package {package!r}, which is not installed; "
+            "install it with: pip install 'journeylab[proxy]'"
+        )
+        self.package = package

@@ -8,10 +8,15 @@ from contracts import load_contract
 from fakes.kit import control_host
 from simulator.system_under_test import BRIDGE_HOST
 
-__all__ = ["ORDER", "ports_from"]
+__all__ = ["ORDER", "port_count", "ports_from"]
 
 ORDER: Final = ("bridge", "clevertap", "customerio", "mailjet", "mailmodo", "segment")
 """The servers in the order of their ports."""
+
+
+def port_count(*, has_control: bool = False, has_proxy: bool = False) -> int:
+    """Say how many ports in a row it takes: one for each server, each control API, and last of all the proxy."""
+    return len(ORDER) + (len(ORDER) - 1) * has_control + has_proxy
 
 
 def ports_from(first: int, *, has_control: bool = False) -> dict[str, int]:

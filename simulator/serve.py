@@ -7,8 +7,8 @@ import gc
 import json
 import shlex
 import signal
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,14 +18,17 @@ from simulator.controls import serve_controls, vendor_controls
 from simulator.errors import SimulatorError
 from simulator.loop import LiveLoop, run
 from simulator.network import LoopbackNetwork
-from simulator.ports import ports_from
+from simulator.ports import port_count, ports_from
+from simulator.proxy import serve_proxy
 from simulator.real_time import wall_clock
 from simulator.scenario_reader import read_scenario
 from simulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
+    from simulator.proxy import Proxy
     from simulator.scenario import Scenario
 
 __all__ = ["ACCOUNTS", "Printing", "credentials", "ease_collection", "serve_forever"]
@@ -74,6 +77,7 @@ def serve_forever(
     bridge: str,
     scenario: Scenario | None,
     has_control: bool,
+    has_proxy: bool,
     fail: Callable[[object], None],
 ) -> None:
     """Serve until Ctrl-C or SIGTERM.
@@ -84,12 +88,15 @@ def serve_forever(
         bridge: What stands in the middle, as for `run`.
         scenario: Whose accounts to set up; None for a set that shows everything.
         has_control: Whether every fake has its control API beside it, on the five ports after those.
+        has_proxy: Whether a proxy leads from the vendors' real host names to the fakes, on the port after all others.
         fail: Ends the program with a message.
     """
     accounts = scenario or read_scenario(ACCOUNTS, "accounts of serve")
     served = replace(accounts, starts=wall_clock(), journey=(), expect=())
     try:
-        serving = _serve(served, port=port, printing=printing, bridge=bridge, has_control=has_control)
+        serving = _serve(
+            served, port=port, printing=printing, bridge=bridge, has_control=has_control, has_proxy=has_proxy
+        )
         run(serving, loop_factory=LiveLoop)
     except SimulatorError as error:
         fail(error)
@@ -98,29 +105,43 @@ def serve_forever(
 
 
 async def _serve(
-    scenario: Scenario, *, port: int, printing: Printing, bridge: str, has_control: bool
+    scenario: Scenario, *, port: int, printing: Printing, bridge: str, has_control: bool, has_proxy: bool
 ) -> None:
     _end_on_signals()
-    async with World(
-        scenario,
-        seed=scenario.seed,
-        network=LoopbackNetwork(ports=ports_from(port, has_control=has_control)),
-        bridge=bridge,
-        is_open_house=True,
-    ) as world:
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(
+            World(
+                scenario,
+                seed=scenario.seed,
+                network=LoopbackNetwork(ports=ports_from(port, has_control=has_control)),
+                bridge=bridge,
+                is_open_house=True,
+            )
+        )
         ease_collection()
         control_urls: dict[str, str] = {}
         if has_control:
             links = {"bridge": f"{world.bridge_url}/healthz"}
             controls = await serve_controls(world.vendors, world.network, links=links)
             control_urls = {name: world.network.url(control.host) for name, control in controls.items()}
-        _print(credentials(world, control_urls), printing)
+        found = credentials(world, control_urls)
+        if has_proxy:
+            last = port and port + port_count(has_control=has_control)
+            found["proxy"] = asdict(await stack.enter_async_context(_proxy(world, port=last)))
+        _print(found, printing)
         if printing is Printing.ENV:
             _print_bridge_settings(world)
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
         if printing is Printing.TEXT:
             click.echo("\nstopping")
+
+
+def _proxy(world: World, *, port: int) -> AbstractAsyncContextManager[Proxy]:
+    """Lead from every host of a vendor to its fake."""
+    network = world.network
+    urls = {host: network.url(host) for fake in world.vendors.all().values() for host in fake.hosts}
+    return serve_proxy(urls, port=port, now=wall_clock())
 
 
 def ease_collection() -> None:

@@ -1,0 +1,218 @@
+"""A forward proxy behind which the vendors' real host names are the fakes, and nothing else is reachable.
+
+For clients whose hosts are fixed. They are told of a proxy in the way that they offer, mostly by the environment
+variable `HTTPS_PROXY`, and to trust one more certificate; nothing else about them changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from simulator.errors import PortTaken, ProxyUnavailable
+
+if TYPE_CHECKING:
+    import ssl
+    from asyncio import StreamReader, StreamWriter
+    from collections.abc import AsyncIterator, Mapping
+    from datetime import datetime
+
+__all__ = ["Proxy", "serve_proxy"]
+
+_ADDRESS: Final = "127.0.0.1"
+_HTTP_PORT: Final = 80
+_HTTPS_PORT: Final = 443
+_CHUNK: Final = 1 << 16
+_HEAD_S: Final = 60.0
+_TLS_HELLO: Final = b"\x16"
+_CERTIFICATE_PATH: Final = "/ca.pem"
+_LOCAL: Final = ("localhost", "127.", "[::1]")
+_OF_THE_HOP: Final = ("connection", "keep-alive", "proxy-authorization", "proxy-connection")
+"""Headers that are meant for the proxy and go no further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """Where a proxy is, and what its clients must trust.
+
+    Attributes:
+        url: Its address, for `HTTPS_PROXY` and the like.
+        ca_file: Path of a certificate in PEM, as long as the proxy is up.
+    """
+
+    url: str
+    ca_file: str
+
+
+@asynccontextmanager
+async def serve_proxy(urls: Mapping[str, str], *, port: int, now: datetime) -> AsyncIterator[Proxy]:
+    """Serve a proxy on loopback for as long as the block runs.
+
+    Args:
+        urls: Base URL of each host that can be reached through it, over https and over http.
+        port: Where it listens; 0 takes any free one.
+        now: The instant around which its certificates are valid.
+
+    Raises:
+        ProxyUnavailable: The package that makes certificates is not installed.
+        PortTaken: The port is in use.
+    """
+    try:
+        from simulator.certificates import Authority  # noqa: PLC0415 - needs an extra
+    except ModuleNotFoundError as error:
+        raise ProxyUnavailable(error.name or "") from error
+    authority = Authority(list(urls), now)
+    door = _Door(urls, authority.server_context(), authority.certificate_pem)
+    try:
+        server = await asyncio.start_server(door.open, _ADDRESS, port, limit=_CHUNK)
+    except OSError as error:
+        if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+            raise
+        raise PortTaken("the proxy", address=_ADDRESS, port=port) from error
+    with TemporaryDirectory(prefix="journeylab-") as folder:
+        ca_file = Path(folder) / _CERTIFICATE_PATH.removeprefix("/")
+        ca_file.write_text(authority.certificate_pem, encoding="ascii")
+        try:
+            yield Proxy(f"http://{_ADDRESS}:{server.sockets[0].getsockname()[1]}", str(ca_file))
+        finally:
+            server.close()
+            await door.close()
+
+
+class _Door:
+    """What a proxy does with each connection: join it to a fake, or say why not."""
+
+    def __init__(self, urls: Mapping[str, str], tls: ssl.SSLContext, certificate: str) -> None:
+        self._urls = urls
+        self._tls = tls
+        self._certificate = certificate
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def open(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one connection to its end."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - called from a task
+        self._connections.add(task)
+        # Whoever breaks off, or does not trust the certificate, knows it; there is nobody to tell.
+        with suppress(OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            try:
+                await self._serve(reader, writer)
+            finally:
+                self._connections.discard(task)
+                writer.close()  # of the transport that is now beneath it, encrypted or not
+
+    async def close(self) -> None:
+        """End all connections."""
+        tasks = list(self._connections)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+        async with asyncio.timeout(_HEAD_S):
+            first = await reader.readexactly(1)
+            if first == _TLS_HELLO:
+                await _answer(writer, "400 Bad Request", "This proxy is spoken to by http://, not https://\n")
+                return
+            head = first + await reader.readuntil(b"\r\n\r\n")
+        line, _, headers = head.decode("latin-1").partition("\r\n")
+        method, _, rest = line.partition(" ")
+        target = rest.rpartition(" ")[0]
+        if method == "CONNECT":
+            await self._tunnel(target, reader, writer)
+        elif target.startswith(("http://", "https://")):
+            await self._forward(method, target, headers, reader=reader, writer=writer)
+        else:
+            await self._answer_itself(target, writer)
+
+    async def _tunnel(self, target: str, reader: StreamReader, writer: StreamWriter) -> None:
+        host, _, port = target.lower().rpartition(":")
+        if host not in self._urls or port not in {str(_HTTP_PORT), str(_HTTPS_PORT)}:
+            await self._refuse(target.lower().removesuffix(f":{_HTTPS_PORT}"), writer)
+            return
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await writer.drain()
+        if port == str(_HTTPS_PORT):
+            await writer.start_tls(self._tls)
+        await self._join(host, reader, writer)
+
+    async def _forward(
+        self, method: str, target: str, headers: str, *, reader: StreamReader, writer: StreamWriter
+    ) -> None:
+        """Pass one request on. Some clients ask like this for https as well, unencrypted as far as the proxy."""
+        parts = urlsplit(target)
+        host = parts.hostname or ""
+        if host not in self._urls:
+            await self._refuse(parts.netloc.rpartition("@")[2], writer)
+            return
+        path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        kept = [line for line in headers.splitlines() if line and not _is_of_the_hop(line)]
+        # The next request may be for another host: a connection carries one.
+        lines = [f"{method} {path if path[0] == '/' else '/' + path} HTTP/1.1", *kept, "Connection: close"]
+        await self._join(host, reader, writer, begin="\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+    async def _join(
+        self, host: str, reader: StreamReader, writer: StreamWriter, *, begin: bytes = b""
+    ) -> None:
+        """Carry bytes to and from a fake until either side has ended."""
+        fake = urlsplit(self._urls[host])
+        fake_reader, fake_writer = await asyncio.open_connection(fake.hostname, fake.port, limit=_CHUNK)
+        try:
+            fake_writer.write(begin)
+            ways = [
+                asyncio.ensure_future(_carry(reader, fake_writer)),
+                asyncio.ensure_future(_carry(fake_reader, writer)),
+            ]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
+        finally:
+            fake_writer.close()
+
+    async def _refuse(self, host: str, writer: StreamWriter) -> None:
+        # Many clients show no more of a refused tunnel than the status line.
+        why = f"journeylab serves no {host}"
+        hint = "nothing leaves this machine"
+        if host.startswith(_LOCAL):
+            hint = "for what is on this machine, set NO_PROXY=127.0.0.1,localhost"
+        hosts = "".join(f"  {name}\n" for name in self._urls)
+        await _answer(writer, f"403 {why}", f"{why}; {hint}. It serves:\n{hosts}")
+
+    async def _answer_itself(self, path: str, writer: StreamWriter) -> None:
+        if path == _CERTIFICATE_PATH:
+            await _answer(writer, "200 OK", self._certificate, content_type="application/x-pem-file")
+            return
+        hosts = "".join(f"  {name}\n" for name in self._urls)
+        text = (
+            "This is a proxy: set HTTPS_PROXY to its address, and let your client trust the certificate at "
+            f"{_CERTIFICATE_PATH}. Behind it are:\n{hosts}"
+        )
+        await _answer(writer, "200 OK" if path == "/" else "404 Not Found", text)
+
+
+async def _carry(reader: StreamReader, writer: StreamWriter) -> None:
+    while chunk := await reader.read(_CHUNK):
+        writer.write(chunk)
+        await writer.drain()
+
+
+async def _answer(
+    writer: StreamWriter, status: str, text: str, *, content_type: str = "text/plain; charset=utf-8"
+) -> None:
+    body = text.encode("utf-8")
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode("latin-1", "replace") + body)
+    await writer.drain()
+
+
+def _is_of_the_hop(line: str) -> bool:
+    return line.partition(":")[0].strip().lower() in _OF_THE_HOP
