@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.errors import incorrect_usage
+from fakes.clevertap.operators import OPERATORS, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +40,7 @@ def _condition(item: Any) -> Callable[[Mapping[str, Any]], bool]:
     # One sample of the vendor says `Key` where the others say `name`.
     name = item.get("name", item.get("Key"))
     operator = item.get("operator", "equals")
-    test = _OPERATORS.get(operator) if isinstance(operator, str) else None
+    test = OPERATORS.get(operator) if isinstance(operator, str) else None
     if not isinstance(name, str) or test is None or item.keys() - {"name", "Key", "operator", "value"}:
         raise incorrect_usage()
     value = item.get("value")
@@ -87,7 +88,7 @@ def _places(kind: str, wanted: Any) -> list[Any]:
         is_place = isinstance(place, list) and (
             1 <= len(place) <= 3 and all(isinstance(part, str) for part in place)
             if kind == "geo_fields"
-            else len(place) == 3 and all(_number(part) is not None for part in place)
+            else len(place) == 3 and all(as_number(part) is not None for part in place)
         )
         if not is_place:
             raise incorrect_usage()
@@ -159,57 +160,7 @@ def compare(operator: Any, known: float, wanted: Any) -> bool:
     Raises:
         CleverTapError: No such operator.
     """
-    test = _OPERATORS.get(operator) if isinstance(operator, str) else None
+    test = OPERATORS.get(operator) if isinstance(operator, str) else None
     if test is None:
         raise incorrect_usage()
     return test(known, wanted)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def _ordered(test: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
-    def holds(known: Any, wanted: Any) -> bool:
-        one, other = _number(known), _number(wanted)
-        return one is not None and other is not None and test(one, other)
-
-    return holds
-
-
-def _equals(known: Any, wanted: Any) -> bool:
-    if isinstance(known, list):
-        return any(_equals(item, wanted) for item in known)
-    if isinstance(wanted, list):
-        return any(_equals(known, item) for item in wanted)
-    return known is not None and (known == wanted or str(known).lower() == str(wanted).lower())
-
-
-def _contains(known: Any, wanted: Any) -> bool:
-    return known is not None and str(wanted).lower() in str(known).lower()
-
-
-def _between(known: Any, wanted: Any) -> bool:
-    if not isinstance(wanted, list) or len(wanted) != 2:
-        return False
-    number, low, high = _number(known), _number(wanted[0]), _number(wanted[1])
-    return number is not None and low is not None and high is not None and low <= number <= high
-
-
-_OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "equals": _equals,
-    "not_equals": lambda known, wanted: not _equals(known, wanted),
-    "contains": _contains,
-    "does_not_contain": lambda known, wanted: not _contains(known, wanted),
-    "exists": lambda known, _: known is not None,
-    "does_not_exist": lambda known, _: known is None,
-    "greater_than": _ordered(lambda one, other: one > other),
-    "greater_than_equals": _ordered(lambda one, other: one >= other),
-    "less_than": _ordered(lambda one, other: one < other),
-    "less_than_equals": _ordered(lambda one, other: one <= other),
-    "between": _between,
-}
-"""Source: CleverTap/clevertap-support-snippets, query language; dhruvil-93/clevertap-java-sdk for `between`."""

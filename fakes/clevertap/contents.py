@@ -17,15 +17,17 @@ from fakes.clevertap.campaigns import (
     WebPushCampaign,
     WhatsAppCampaign,
 )
-from fakes.clevertap.errors import refused
+from fakes.clevertap.errors import InvalidTemplate, UnknownWebhook, refused
 from fakes.clevertap.limits import CampaignLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fakes.clevertap.running import RunningCampaign
+
     Content = Mapping[str, Any]
 
-__all__ = ["MODES", "read_content"]
+__all__ = ["MODES", "prepare_content"]
 
 _MOBILE: Final = ("android", "ios", "windows")
 _BROWSERS: Final = ("chrome", "firefox", "safari")
@@ -36,10 +38,13 @@ _SENDER: Final = "news@example.com"
 _LONGEST_MESSAGE_ID: Final = 8
 
 
-def read_content(mode: str, name: str, body: Mapping[str, Any]) -> Campaign:
-    """Make the campaign that a call asks for.
+def prepare_content(
+    prepare: Callable[[Campaign], RunningCampaign], mode: str, name: str, body: Mapping[str, Any]
+) -> RunningCampaign:
+    """Make the campaign that a call asks for, ready to be sent.
 
     Args:
+        prepare: `Dashboard.prepare`.
         mode: One of `MODES`.
         name: Of the campaign.
         body: The call's; has `content`, and what stands beside it.
@@ -55,7 +60,11 @@ def read_content(mode: str, name: str, body: Mapping[str, Any]) -> Campaign:
     caps = body.get("respect_frequency_caps", True)
     if not isinstance(caps, bool):
         raise refused("respect_frequency_caps needs to be true/false")
-    return _MAKERS[mode](name, content, body, CampaignLimits(respects_caps=caps))
+    campaign = _MAKERS[mode](name, content, body, CampaignLimits(respects_caps=caps))
+    try:
+        return prepare(campaign)
+    except (InvalidTemplate, UnknownWebhook) as error:
+        raise refused(str(error)) from None
 
 
 def _is_text(value: Any) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from fakes.clevertap.operators import OPERATORS
 from fakes.clevertap.profiles import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["OPERATORS", "Where", "all_hold", "number_of"]
+__all__ = ["Where", "all_hold", "number_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Where:
     Attributes:
         name: Of the property; compared without case and spaces.
         value: What it is compared with.
-        operator: One of `OPERATORS`.
+        operator: One of `fakes.clevertap.operators.OPERATORS`.
     """
 
     name: str
@@ -55,32 +56,3 @@ def _lookup(properties: Mapping[str, Any], name: str) -> Any:
         return properties[name]
     wanted = folded(name)
     return next((value for key, value in properties.items() if folded(key) == wanted), None)
-
-
-def _equals(known: Any, wanted: Any) -> bool:
-    if isinstance(wanted, list | tuple):
-        return any(_equals(known, item) for item in wanted)
-    return known is not None and (known == wanted or str(known).lower() == str(wanted).lower())
-
-
-def _contains(known: Any, wanted: Any) -> bool:
-    return known is not None and str(wanted).lower() in str(known).lower()
-
-
-def _compared(test: Callable[[float, float], bool]) -> Callable[[Any, Any], bool]:
-    return lambda known, wanted: known is not None and test(number_of(known), number_of(wanted))
-
-
-OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "equals": _equals,
-    "not_equals": lambda known, wanted: not _equals(known, wanted),
-    "contains": _contains,
-    "does_not_contain": lambda known, wanted: not _contains(known, wanted),
-    "exists": lambda known, _: known is not None,
-    "does_not_exist": lambda known, _: known is None,
-    "greater_than": _compared(lambda one, other: one > other),
-    "greater_than_equals": _compared(lambda one, other: one >= other),
-    "less_than": _compared(lambda one, other: one < other),
-    "less_than_equals": _compared(lambda one, other: one <= other),
-}
-"""Source: CleverTap/clevertap-support-snippets, query language."""

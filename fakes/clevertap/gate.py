@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fakes.clevertap.errors import too_many_requests, unauthorised
+from fakes.clevertap.errors import malformed_request, too_many_requests, unauthorised
 from fakes.clevertap.settings import MESSAGE_HOSTS, REGION_HOSTS, CleverTapSettings
+from fakes.clevertap.wire import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +59,19 @@ class Gate:
             yield
         finally:
             self._in_flight[group] -= 1
+
+    async def read(self, call: Call) -> dict[str, Any]:
+        """Let a query in, take the time it takes, and give its body, an object.
+
+        Raises:
+            CleverTapError: As of `enter`; 400 for a body that is no object.
+        """
+        with self.enter(call, Group.QUERIES):
+            await asyncio.sleep(self._settings.query_takes_s)
+        body = parse(call.content)
+        if not isinstance(body, dict):
+            raise malformed_request()
+        return body
 
     def authorise(self, call: Call) -> None:
         """Look at the credentials and the region.

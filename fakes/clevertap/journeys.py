@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.errors import InvalidJourney, UnknownJourney
@@ -14,6 +15,7 @@ from fakes.clevertap.filters import all_hold
 from fakes.clevertap.nodes import Action, Inaction, Journey, JourneyTrigger, Listed, Message, OnTheDate, Past
 from fakes.clevertap.profiles import folded
 from fakes.clevertap.stations import Stations
+from fakes.clevertap.timers import Timers
 from fakes.clevertap.visits import RunningJourney, Visit, Waits, numbers_of
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ class Journeys:
         self._entries: dict[str, list[RunningJourney]] = {}
         self._goals: dict[str, list[tuple[RunningJourney, Goal]]] = {}
         self._dates: list[RunningJourney] = []
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers = Timers()
         self._midnight: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -55,11 +57,8 @@ class Journeys:
         """Forget everybody."""
         for running in self._running.values():
             for visit in running.visits.values():
-                for timer in visit.timers:
-                    timer.cancel()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+                visit.timers.stop()
+        self._timers.stop()
         if self._midnight is not None:
             self._midnight.cancel()
 
@@ -79,7 +78,7 @@ class Journeys:
             if goal.event:
                 self._goals.setdefault(folded(goal.event), []).append((running, goal))
         if journey.ends_after is not None:
-            self._later(journey.ends_after, self._end, running)
+            self._timers.add(journey.ends_after, partial(self._end, running))
         is_nightly = any(isinstance(node, Past) for node in journey.nodes.values())
         if is_nightly or any(goal.segment for goal in journey.goals):
             self._await_midnight()
@@ -165,9 +164,7 @@ class Journeys:
         visit.is_over = True
         for wait in tuple(visit.waits):
             self._waits.remove(wait)
-        for timer in visit.timers:
-            timer.cancel()
-        visit.timers.clear()
+        visit.timers.stop()
         running = visit.running
         del running.visits[visit.number]
         running.statistics.left[reason] += 1
@@ -204,10 +201,6 @@ class Journeys:
                     self._enter(running, profile)
 
     # Time
-
-    def _later(self, after: timedelta, act: Callable[..., None], *arguments: object) -> None:
-        timer = asyncio.get_running_loop().call_later(after.total_seconds(), act, *arguments)
-        self._timers.add(timer)
 
     def _await_midnight(self) -> None:
         if self._midnight is not None and not self._midnight.cancelled():

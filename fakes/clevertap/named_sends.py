@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from fakes.clevertap.contents import read_content
-from fakes.clevertap.errors import InvalidTemplate, UnknownWebhook, malformed_request, refused
-from fakes.clevertap.gate import Gate, Group
+from fakes.clevertap.contents import prepare_content
+from fakes.clevertap.errors import malformed_request, refused
 from fakes.clevertap.rules import External
-from fakes.clevertap.wire import json_answer, parse
+from fakes.clevertap.wire import json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from fakes.clevertap.dashboard import Account, Dashboard
+    from fakes.clevertap.gate import Gate
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.running import RunningCampaign
     from fakes.kit import Call
@@ -65,35 +64,23 @@ class NamedSends:
         """Every send so far, as a campaign of its own."""
         return tuple(self._sent)
 
-    async def _enter(self, call: Call) -> dict[str, Any]:
-        with self._gate.enter(call, Group.QUERIES):
-            await asyncio.sleep(self._account.settings.query_takes_s)
-        body = parse(call.content)
-        if not isinstance(body, dict):
-            raise malformed_request()
-        return body
-
     async def _send(self, mode: str, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         people = self._named(body.get("to"))
         tag = body.get("tag_group", "")
         if not isinstance(tag, str):
             raise refused("tag_group needs to be a text")
-        campaign = read_content(mode, tag or f"API {mode}", body)
-        try:
-            running = self._dashboard().prepare(campaign)
-        except (InvalidTemplate, UnknownWebhook) as error:
-            raise refused(str(error)) from None
+        running = prepare_content(self._dashboard().prepare, mode, tag or f"API {mode}", body)
         self._sent.append(running)
         self._dashboard().send(running, people)
         return json_answer(_QUEUED)
 
     async def _trigger_one(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         return self._trigger(body, [body.get("campaign_id")])
 
     async def _trigger_many(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         numbers = body.get("campaign_id_list")
         if not isinstance(numbers, list) or not 1 <= len(numbers) <= _MOST_CAMPAIGNS:
             raise refused(f"campaign_id_list needs to have 1 to {_MOST_CAMPAIGNS} campaign ids")

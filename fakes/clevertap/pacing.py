@@ -6,13 +6,14 @@ the moment in which it would go. Which of them CleverTap asks first is not docum
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fakes.clevertap.campaigns import Channel, DropReason
 from fakes.clevertap.limits import THROTTLE_GIVES_UP, THROTTLE_WINDOW, CampaignLimits, ChannelLimits
+from fakes.clevertap.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ class Pacer:
         self._throttles: dict[Channel | int, _Throttle] = {}
         self._sent: dict[tuple[Channel | int, int], deque[datetime]] = {}
         self._totals: dict[int, int] = {}
-        self._waiting: set[asyncio.TimerHandle] = set()
+        self._waiting = Timers()
 
     def __len__(self) -> int:
         """How many requests wait for their time."""
@@ -82,9 +83,7 @@ class Pacer:
 
     def stop(self) -> None:
         """Forget what waits."""
-        for handle in self._waiting:
-            handle.cancel()
-        self._waiting.clear()
+        self._waiting.stop()
 
     def admit(self, qualification: Qualification) -> None:
         """Let a message go, now or later, or drop it."""
@@ -104,15 +103,7 @@ class Pacer:
         elif at <= now:
             self._pass(qualification)
         else:
-            self._wait((at - now).total_seconds(), qualification)
-
-    def _wait(self, seconds: float, qualification: Qualification) -> None:
-        def go() -> None:
-            self._waiting.discard(handle)
-            self._pass(qualification)
-
-        handle = asyncio.get_running_loop().call_later(seconds, go)
-        self._waiting.add(handle)
+            self._waiting.add(at - now, partial(self._pass, qualification))
 
     def _undisturbed(self, qualification: Qualification, at: datetime) -> datetime | None:
         """Give the next instant outside do-not-disturb hours; None when they discard the message."""

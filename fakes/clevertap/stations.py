@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,6 +25,7 @@ from fakes.clevertap.visits import Wait
 from fakes.kit import current_cause
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from datetime import datetime
 
@@ -113,21 +113,12 @@ class Stations:
             self._arrive(visit, link.to, event, is_after_action=isinstance(node, Action))
             return
         kept = event if link.after <= _EVENT_LASTS else None
-        self._later(visit, link.after, partial(self._arrive, visit, link.to, kept, is_after_action=False))
+        visit.timers.add(link.after, partial(self._arrive, visit, link.to, kept, is_after_action=False))
 
     def _close(self, visit: Visit) -> None:
         visit.open -= 1
         if not visit.open and not visit.is_over:
             self._leave(visit, "end")
-
-    def _later(self, visit: Visit, after: timedelta, act: Callable[[], None]) -> asyncio.TimerHandle:
-        def go() -> None:
-            visit.timers.discard(timer)
-            act()
-
-        timer = asyncio.get_running_loop().call_later(max(0.0, after.total_seconds()), go)
-        visit.timers.add(timer)
-        return timer
 
     # Nodes
 
@@ -172,7 +163,7 @@ class Stations:
             if is_settled or (path in awaited and awaited <= taken):
                 self._finish(visit, timers)
             elif path == "sent":
-                timers.append(self._later(visit, node.listens_for, partial(self._close, visit)))
+                timers.append(visit.timers.add(node.listens_for, partial(self._close, visit)))
 
         timers: list[asyncio.TimerHandle] = []
         self._host.qualify(
@@ -189,8 +180,7 @@ class Stations:
 
     def _finish(self, visit: Visit, timers: list[asyncio.TimerHandle]) -> None:
         for timer in timers:
-            timer.cancel()
-            visit.timers.discard(timer)
+            visit.timers.cancel(timer)
         self._close(visit)
 
     def _await_action(self, visit: Visit, name: str, node: Action) -> None:
@@ -205,7 +195,7 @@ class Stations:
         self._waits.add(wait)
         if node.gives_up_after is not None:
             due = self._next_hour(node.gives_up_after)
-            wait.timer = self._later(visit, due, partial(self._time_out, visit, name, wait))
+            wait.timer = visit.timers.add(due, partial(self._time_out, visit, name, wait))
 
     def _await_first(self, visit: Visit, name: str, node: Inaction) -> None:
         """Wait for A of an inaction node in the middle of a journey."""
@@ -224,7 +214,7 @@ class Stations:
         self._waits.add(wait)
         if node.gives_up_after is not None:
             act = partial(self._time_out, visit, name, wait)
-            wait.timer = self._later(visit, node.gives_up_after, act)
+            wait.timer = visit.timers.add(node.gives_up_after, act)
 
     def _watch(self, visit: Visit, name: str, node: Inaction, first: StoredEvent) -> None:
         """Wait out the time in which B may follow A."""
@@ -253,7 +243,7 @@ class Stations:
 
         wait = Wait(visit, tuple(sorted(missing)), seen)
         self._waits.add(wait)
-        wait.timer = self._later(visit, node.within, end)
+        wait.timer = visit.timers.add(node.within, end)
 
     def _look(self, visit: Visit, name: str, node: Past | Listed) -> None:
         if self._host.segments.contains(node.segment, visit.profile):
@@ -266,7 +256,7 @@ class Stations:
                 if self._looking.pop((visit, name), None) is not None:
                     self._go(visit, name, "timeout", None)
 
-            self._later(visit, self._next_hour(node.gives_up_after), give_up)
+            visit.timers.add(self._next_hour(node.gives_up_after), give_up)
 
     def _await_date(self, visit: Visit, name: str, node: OnTheDate) -> None:
         date = date_of(visit.profile.current.properties.get(node.property))
@@ -274,7 +264,7 @@ class Stations:
             self._go(visit, name, "no", None)
             return
         left = date + node.offset - self._now()
-        self._later(visit, left, partial(self._go, visit, name, "yes", None))
+        visit.timers.add(left, partial(self._go, visit, name, "yes", None))
 
     def _time_out(self, visit: Visit, name: str, wait: Wait) -> None:
         self._waits.remove(wait)

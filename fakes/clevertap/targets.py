@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from fakes.clevertap.contents import MODES, read_content
+from fakes.clevertap.contents import MODES, prepare_content
 from fakes.clevertap.errors import (
-    InvalidTemplate,
-    UnknownWebhook,
     incomplete_target,
     incorrect_usage,
     malformed_request,
     refused,
     too_many_requests,
 )
-from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.queries import parse_range, read_query
+from fakes.clevertap.reach import estimates, is_meant
 from fakes.clevertap.schedules import read_schedule
 from fakes.clevertap.target import Target, TargetStatus
-from fakes.clevertap.wire import json_answer, parse
+from fakes.clevertap.wire import json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from fakes.clevertap.dashboard import Account, Dashboard
+    from fakes.clevertap.gate import Gate
     from fakes.clevertap.profiles import Profile
     from fakes.kit import Call
 
@@ -86,18 +85,10 @@ class Targets:
     def _zone(self) -> timezone:
         return timezone(self._account.settings.utc_offset)
 
-    async def _enter(self, call: Call) -> dict[str, Any]:
-        with self._gate.enter(call, Group.QUERIES):
-            await asyncio.sleep(self._account.settings.query_takes_s)
-        body = parse(call.content)
-        if not isinstance(body, dict):
-            raise malformed_request()
-        return body
-
     # Making one
 
     async def _create(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         self._slow_down()
         flags = {key: body.get(key, False) for key in _FLAGS}
         if not all(isinstance(flag, bool) for flag in flags.values()):
@@ -107,7 +98,7 @@ class Targets:
         if not flags["estimate_only"]:
             answer["id"] = target.running.id
         if not flags["skip_estimate"]:
-            answer["estimates"] = _estimates(target.mode, self._meant(target), target.devices)
+            answer["estimates"] = estimates(target.mode, self._meant(target), target.devices)
         if not flags["estimate_only"]:
             self._publish(target)
         return json_answer(answer)
@@ -131,10 +122,7 @@ class Targets:
         now, offset = self._now, self._account.settings.utc_offset
         schedule = read_schedule(body.get("when"), now=now, utc_offset=offset)
         labels, conversion = _texts(body, "labels"), _conversion(body)
-        try:
-            running = self._dashboard().prepare(read_content(mode, name, body))
-        except (InvalidTemplate, UnknownWebhook) as error:
-            raise refused(str(error)) from None
+        running = prepare_content(self._dashboard().prepare, mode, name, body)
         return Target(
             running,
             name,
@@ -184,7 +172,7 @@ class Targets:
 
     def _meant(self, target: Target) -> Sequence[Profile]:
         people = self._people(target.where, target.segment)
-        return [profile for profile in people if _is_meant(target.mode, profile, target.devices)]
+        return [profile for profile in people if is_meant(target.mode, profile, target.devices)]
 
     def _segment(self, wanted: Any) -> str | None:
         """Find a segment by its id; None for everybody."""
@@ -222,7 +210,7 @@ class Targets:
         self._wait(target)
 
     async def _stop(self, call: Call) -> web.Response:
-        target = self._found(await self._enter(call))
+        target = self._found(await self._gate.read(call))
         if target.status in (TargetStatus.COMPLETED, TargetStatus.STOPPED):
             raise refused(f"This target has already been {target.status}")
         target.is_draft = False
@@ -245,14 +233,14 @@ class Targets:
     # Reading
 
     async def _result(self, call: Call) -> web.Response:
-        target = self._found(await self._enter(call))
+        target = self._found(await self._gate.read(call))
         if target.status is not TargetStatus.COMPLETED and not target.running.is_stopped:
             raise incomplete_target()
         counts = target.running.statistics
         return json_answer({"status": "success", "result": {"sent": counts.sent, "clicked": counts.clicked}})
 
     async def _list(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         first, last = parse_range(body.get("from"), body.get("to"), self._zone)
         end = last + timedelta(days=1)
         listed = [
@@ -273,7 +261,7 @@ class Targets:
         return {"id": number, "name": name, "scheduled_on": scheduled_on, "status": status.value}
 
     async def _list_segments(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         page, limit = body.get("page", 1), body.get("limit", 100)
         for number, most in ((page, 10**9), (limit, _MOST_SEGMENTS)):
             if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= most:
@@ -306,38 +294,3 @@ def _conversion(body: Mapping[str, Any]) -> str:
     if not isinstance(name, str):
         raise refused("Invalid conversion")
     return name
-
-
-def _is_meant(mode: str, profile: Profile, devices: Sequence[str]) -> bool:
-    """Say whether somebody has one of the devices asked for; without any, everybody is meant."""
-    if mode == "notificationinbox":
-        return False
-    return not devices or mode != "push" or _platform(mode, profile) in devices
-
-
-def _platform(mode: str, profile: Profile) -> str:
-    """Name the platform on which somebody is reached; empty when they are not."""
-    channel = {"notificationinbox": "push", "webhook": ""}.get(mode, mode)
-    if channel and not profile.is_subscribed(channel):
-        return ""
-    if mode == "push":
-        with_token = [device for device in profile.devices if device.push_token and device.platform != "Web"]
-        latest = max(with_token, key=lambda device: device.last_seen_at, default=None)
-        return latest.platform.lower() if latest else ""
-    if mode == "webpush":
-        return "chrome" if profile.web_push_token else ""
-    if mode in ("sms", "whatsapp") and not profile.phone:
-        return ""
-    if mode == "email" and not profile.email:
-        return ""
-    return profile.device.platform.lower()
-
-
-def _estimates(mode: str, people: Sequence[Profile], devices: Sequence[str]) -> dict[str, int]:
-    """Count who would be reached, by platform; each platform asked for is there."""
-    counts = Counter(_platform(mode, profile) for profile in people)
-    asked = devices if mode == "push" else ()
-    return {
-        **dict.fromkeys(asked, 0),
-        **{platform: count for platform, count in sorted(counts.items()) if platform},
-    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fakes.clevertap.filters import all_hold
@@ -12,6 +13,7 @@ from fakes.clevertap.liquid_values import date_of
 from fakes.clevertap.profiles import folded
 from fakes.clevertap.rules import Did, DidNot, OnDate
 from fakes.clevertap.running import Qualification
+from fakes.clevertap.timers import Timers
 from fakes.kit import current_cause
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ class Triggers:
         self._waits: dict[_Key, asyncio.TimerHandle] = {}
         self._dates: dict[str, list[tuple[RunningCampaign, OnDate]]] = {}
         self._profile_dates: list[tuple[RunningCampaign, OnDate]] = []
-        self._delays: set[asyncio.TimerHandle] = set()
+        self._delays = Timers()
 
     def __len__(self) -> int:
         """How many people are waited for."""
@@ -90,9 +92,7 @@ class Triggers:
         for handle in self._waits.values():
             handle.cancel()
         self._waits.clear()
-        for handle in self._delays:
-            handle.cancel()
-        self._delays.clear()
+        self._delays.stop()
 
     def event_stored(self, profile: Profile, event: StoredEvent) -> None:
         """Set off what an event sets off; an old one, or one from the future, nothing."""
@@ -163,14 +163,8 @@ class Triggers:
         """Let somebody qualify, after the delay that the campaign asks for."""
         if delay <= _NOTHING:
             self._qualify(qualification)
-            return
-
-        def go() -> None:
-            self._delays.discard(handle)
-            self._qualify(qualification)
-
-        handle = asyncio.get_running_loop().call_later(delay.total_seconds(), go)
-        self._delays.add(handle)
+        else:
+            self._delays.add(delay, partial(self._qualify, qualification))
 
     def _set_date(
         self,

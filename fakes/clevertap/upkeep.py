@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fakes.clevertap.errors import Code, RecordFault, malformed_request
-from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.profiles import is_email
 from fakes.clevertap.records import is_phone
-from fakes.clevertap.wire import json_answer, parse
+from fakes.clevertap.timers import Timers
+from fakes.clevertap.wire import json_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from fakes.clevertap.gate import Gate
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.settings import CleverTapSettings
     from fakes.clevertap.state import CleverTapState
@@ -62,13 +63,11 @@ class Upkeep:
     def __init__(self, account: UpkeepAccount, gate: Gate) -> None:
         self._account = account
         self._gate = gate
-        self._waits: list[asyncio.TimerHandle] = []
+        self._waits = Timers()
 
     def stop(self) -> None:
         """Forget what is yet to be done."""
-        for handle in self._waits:
-            handle.cancel()
-        self._waits.clear()
+        self._waits.stop()
 
     def handlers(self) -> Mapping[str, Callable[[Call], Awaitable[web.Response]]]:
         """Bind the contract's operations."""
@@ -79,16 +78,8 @@ class Upkeep:
             "disassociate": self._disassociate,
         }
 
-    async def _enter(self, call: Call) -> dict[str, Any]:
-        with self._gate.enter(call, Group.QUERIES):
-            await asyncio.sleep(self._account.settings.query_takes_s)
-        body = parse(call.content)
-        if not isinstance(body, dict):
-            raise malformed_request()
-        return body
-
     async def _delete_profiles(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         if not body.keys() & {"identity", "guid"}:
             raise malformed_request()
         state = self._account.state
@@ -106,7 +97,7 @@ class Upkeep:
         self._account.tell("profile_deleted", subject, object_id=object_id)
 
     async def _demerge_profiles(self, call: Call) -> web.Response:
-        body = await self._enter(call)
+        body = await self._gate.read(call)
         identities = body.get("identities")
         if not isinstance(identities, list):
             raise malformed_request()
@@ -128,18 +119,14 @@ class Upkeep:
         return (start if start > now else start + timedelta(days=1)) - now
 
     def _later(self, wait: timedelta, work: Callable[[Profile], None], profile: Profile) -> None:
-        self._waits.append(
-            asyncio.get_running_loop().call_later(wait.total_seconds(), self._do, work, profile)
-        )
+        self._waits.add(wait, partial(self._do, work, profile))
 
     def _do(self, work: Callable[[Profile], None], profile: Profile) -> None:
-        now = asyncio.get_running_loop().time()
-        self._waits = [handle for handle in self._waits if handle.when() > now]
         if not profile.current.is_deleted:
             work(profile.current)
 
     async def _subscribe(self, call: Call) -> web.Response:
-        return self._judge(await self._enter(call), self._change_subscription)
+        return self._judge(await self._gate.read(call), self._change_subscription)
 
     def _change_subscription(self, record: Mapping[str, Any]) -> None:
         kind, value, status = record.get("type"), record.get("value"), record.get("status")
@@ -162,7 +149,7 @@ class Upkeep:
             self._account.raise_event(profile, f"Channel {word}", {"Channel": name})
 
     async def _disassociate(self, call: Call) -> web.Response:
-        return self._judge(await self._enter(call), self._disassociate_phone)
+        return self._judge(await self._gate.read(call), self._disassociate_phone)
 
     def _disassociate_phone(self, record: Mapping[str, Any]) -> None:
         if record.get("type") != "phone":

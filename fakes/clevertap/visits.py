@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fakes.clevertap.timers import Timers
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
@@ -116,7 +118,7 @@ class Visit:
     number: int
     entered_ts: int
     open: int = 0
-    timers: set[asyncio.TimerHandle] = field(default_factory=set)
+    timers: Timers = field(default_factory=Timers)
     waits: set[Wait] = field(default_factory=set)
     is_over: bool = False
 
@@ -158,8 +160,7 @@ class Waits:
             return
         wait.visit.waits.discard(wait)
         if wait.timer is not None:
-            wait.timer.cancel()
-            wait.visit.timers.discard(wait.timer)
+            wait.visit.timers.cancel(wait.timer)
         for key in wait.keys:
             people = self._by_key[key]
             people[wait.visit.number].remove(wait)
