@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time, timedelta
 from typing import TYPE_CHECKING
 
@@ -109,8 +110,8 @@ def journey_of(spec: JourneySpec) -> Journey:
 def _node(spec: NodeSpec) -> Node:
     paths = {path: Link(link.to, _time(link.after_s)) for path, link in spec.then.items()}
     if spec.send:
-        listens = {"listens_for": _time(spec.listens_for_s)} if spec.listens_for_s else {}
-        return Message(campaign=spec.send, paths=paths, **listens)
+        message = Message(campaign=spec.send, paths=paths)
+        return replace(message, listens_for=_time(spec.listens_for_s)) if spec.listens_for_s else message
     if spec.sets:
         return ChangeProfile(properties=spec.sets, paths=paths)
     if spec.splits:

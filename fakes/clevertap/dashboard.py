@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fakes.clevertap.campaigns import (
@@ -18,6 +17,7 @@ from fakes.clevertap.journeys import Journeys
 from fakes.clevertap.pacing import Pacer
 from fakes.clevertap.rules import External, InSegment
 from fakes.clevertap.running import Qualification, RunningCampaign
+from fakes.clevertap.runs import Runs
 from fakes.clevertap.segments import Segment, Segments
 from fakes.clevertap.sending import Sender
 from fakes.clevertap.triggers import Triggers
@@ -26,6 +26,7 @@ from fakes.kit import current_cause
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     from fakes.clevertap.authentication import Basic, OAuth
     from fakes.clevertap.limits import ChannelLimits
@@ -85,13 +86,16 @@ class Dashboard:
             tracking=tracking,
             template_of=self._webhooks.get,
         )
-        self.pacer = Pacer(
-            self._sender.put, self._sender.drop, now=now, utc_offset=lambda: settings.utc_offset
-        )
+
+        def utc_offset() -> timedelta:  # settings change while the account is in use
+            return settings.utc_offset
+
+        self.pacer = Pacer(self._sender.put, self._sender.drop, now=now, utc_offset=utc_offset)
         self._triggers = Triggers(
             self.qualify, now=now, freshness=lambda: (settings.freshness_back, settings.freshness_ahead)
         )
         self.journeys = Journeys(self)
+        self._runs = Runs(fake, utc_offset=utc_offset, members=self._members, send=self.send)
 
     def stop(self) -> None:
         """End every wait."""
@@ -151,7 +155,7 @@ class Dashboard:
         running = self.prepare(campaign)
         self._campaigns[campaign.name] = running
         self._triggers.add(running)
-        self._schedule(running)
+        self._runs.schedule(running)
         for profile in self._account.state.profiles:
             self._triggers.profile_stored(profile)
         return running.id
@@ -186,13 +190,7 @@ class Dashboard:
     def resume_schedules(self) -> None:
         """Let every campaign run by its schedule again, from now on, after background work was cut off."""
         for running in self._campaigns.values():
-            self._schedule(running)
-
-    def _schedule(self, running: RunningCampaign) -> None:
-        rule = running.campaign.when
-        if isinstance(rule, InSegment) and rule.at is not None:
-            work = self._run_by_schedule(running, rule)
-            self._fake.spawn(work, name=f"schedule of {running.campaign.name}")
+            self._runs.schedule(running)
 
     def _webhook(self, campaign: Campaign, name: str) -> WebhookTemplate:
         template = self._webhooks.get(name)
@@ -294,16 +292,6 @@ class Dashboard:
             return list(people)
         return [profile for profile in people if self.segments.contains(rule.segment, profile)]
 
-    async def _run_by_schedule(self, running: RunningCampaign, rule: InSegment) -> None:
-        at = rule.at
-        while at is not None:
-            left_s = (at - self._fake.surroundings.now()).total_seconds()
-            if left_s >= 0:
-                await asyncio.sleep(left_s)
-                current_cause.set("")
-                self.send(running, self._members(running))
-            at = at + rule.every if rule.every else None
-
     # Journeys
 
     def add_journey(self, journey: Journey) -> None:
@@ -318,13 +306,24 @@ class Dashboard:
 
     # What makes messages go
 
-    def send(self, running: RunningCampaign, people: Sequence[Profile], *, external: Any = None) -> None:
+    def send(
+        self,
+        running: RunningCampaign,
+        people: Sequence[Profile],
+        *,
+        external: Any = None,
+        is_unthrottled: bool = False,
+    ) -> None:
         """Let people qualify for a campaign now."""
         cause = current_cause.get()
         size = self.settings.broadcast_size if running.is_broadcast else 1
         for start in range(0, len(people), size):
             group = tuple(people[start : start + size])
-            self.qualify(Qualification(running, group, external=external or {}, cause=cause))
+            self.qualify(
+                Qualification(
+                    running, group, external=external or {}, cause=cause, is_unthrottled=is_unthrottled
+                )
+            )
 
     def qualify(self, qualification: Qualification) -> None:
         """Count people who qualified, and send as the limits allow."""

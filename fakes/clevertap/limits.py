@@ -6,7 +6,7 @@ Source: CleverTap user docs, `messaging-frequency-caps`; the throttle counts mes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 
 __all__ = ["Cadence", "CampaignLimits", "ChannelLimits", "DoNotDisturb"]
@@ -21,25 +21,27 @@ _CAMPAIGN_GAPS: Final = (timedelta(minutes=5), timedelta(days=30))
 
 @dataclass(frozen=True, slots=True)
 class DoNotDisturb:
-    """Hours of the day, in the account's time zone, in which a campaign sends nothing.
+    """Hours of the day in which a campaign sends nothing.
 
     Attributes:
         start: When they begin.
         end: When they end; earlier than `start` when they go over midnight.
         discards: Whether messages are thrown away; if not, they wait for the end.
+        in_local_time: Whether they are hours of each person's own clock; if not, of the account's.
     """
 
     start: time
     end: time
     discards: bool = False
+    in_local_time: bool = False
 
     def __post_init__(self) -> None:
         if self.start == self.end:
             raise ValueError(f"do-not-disturb hours from {self.start} to {self.end}, wanted two times of day")
 
-    def ends_at(self, at: datetime, *, utc_offset: timedelta) -> datetime | None:
-        """Say until when an instant is disturbed; None when it is not."""
-        there = at.astimezone(timezone(utc_offset))
+    def ends_at(self, at: datetime, zone: tzinfo) -> datetime | None:
+        """Say until when an instant is disturbed where a clock shows the time of a zone; None when it is not."""
+        there = at.astimezone(zone)
         clock = there.time()
         goes_over_midnight = self.end < self.start
         is_inside = (
@@ -49,7 +51,8 @@ class DoNotDisturb:
             return None
         day = there + timedelta(days=1) if goes_over_midnight and clock >= self.start else there
         end = self.end
-        return day.replace(hour=end.hour, minute=end.minute, second=end.second, microsecond=0)
+        ends = day.replace(hour=end.hour, minute=end.minute, second=end.second, microsecond=0)
+        return ends.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

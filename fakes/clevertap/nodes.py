@@ -170,6 +170,8 @@ class Message:
     Attributes:
         campaign: Its name.
         listens_for: How long views and clicks are waited for.
+        in_account_time: Whether it goes at once in a journey in local time too ("exclude this node from user
+            timezone").
         paths: `sent`, `failed`, `unreachable`, `viewed`, `clicked`, `delivered`; of a webhook only the first two.
     """
 
@@ -184,6 +186,7 @@ class Message:
     )
     campaign: str
     listens_for: timedelta = timedelta(days=7)
+    in_account_time: bool = False
     paths: Mapping[str, Link] = field(default_factory=Paths)
 
 
@@ -271,6 +274,8 @@ class Journey:
         goals: At most three.
         re_entry: Whether somebody who left may enter again.
         ends_after: Journey time-out, from when it is published: then it ends for everyone; None for never.
+        in_local_time: Whether messages go when each person's own clock shows what the account's shows as they come to
+            the node; where that is past, on the next day.
 
     Raises:
         InvalidJourney: The parts do not fit together.
@@ -281,6 +286,7 @@ class Journey:
     goals: tuple[Goal, ...] = ()
     re_entry: bool = False
     ends_after: timedelta | None = None
+    in_local_time: bool = False
 
     def __post_init__(self) -> None:
         if not self.nodes:

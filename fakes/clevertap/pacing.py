@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fakes.clevertap.campaigns import Channel, DropReason
 from fakes.clevertap.limits import THROTTLE_GIVES_UP, THROTTLE_WINDOW, CampaignLimits, ChannelLimits
+from fakes.clevertap.local_time import zone_of
 from fakes.clevertap.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime, timedelta, tzinfo
 
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.running import Qualification, RunningCampaign
@@ -92,6 +94,20 @@ class Pacer:
         if campaign.limits == _NONE_FOR_CAMPAIGN and channel is _NONE_FOR_CHANNEL:
             self._release(qualification)
             return
+        for each in self._apart(qualification):
+            self._admit(each, channel)
+
+    def _apart(self, qualification: Qualification) -> list[Qualification]:
+        """Take people apart whose clocks differ, where that matters."""
+        quiet = qualification.running.campaign.limits.do_not_disturb
+        if quiet is None or not quiet.in_local_time or len(qualification.profiles) == 1:
+            return [qualification]
+        groups: dict[tzinfo, list[Profile]] = {}
+        for profile in qualification.profiles:
+            groups.setdefault(zone_of(profile.current, self._utc_offset()), []).append(profile)
+        return [replace(qualification, profiles=tuple(people)) for people in groups.values()]
+
+    def _admit(self, qualification: Qualification, channel: ChannelLimits) -> None:
         now = self._now()
         at = self._undisturbed(qualification, now)
         if at is not None:
@@ -112,7 +128,10 @@ class Pacer:
         # The hours hold for webhook campaigns, but not for webhook nodes in journeys.
         if quiet is None or (qualification.is_journey and campaign.channel is Channel.WEBHOOK):
             return at
-        until = quiet.ends_at(at, utc_offset=self._utc_offset())
+        zone: tzinfo = timezone(self._utc_offset())
+        if quiet.in_local_time:
+            zone = zone_of(qualification.profiles[0].current, self._utc_offset())
+        until = quiet.ends_at(at, zone)
         if until is None:
             return at
         return None if quiet.discards else until

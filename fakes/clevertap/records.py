@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
 from fakes.clevertap.errors import Code, RecordFault
+from fakes.clevertap.local_time import ZONE_KEYS
 from fakes.clevertap.profiles import folded, is_email, platform_of
 from fakes.clevertap.properties import clean_name, cut
 
@@ -344,7 +345,7 @@ _NEVER_NESTED: Final = (
     "Name",
     "DOB",
     "Photo",
-    "Timezone",
+    *ZONE_KEYS,
     "MSG-email",
     "MSG-push",
     "MSG-sms",

@@ -67,11 +67,17 @@ class InSegment:
         segment: Name of the segment or list.
         at: When it runs; None for a campaign that is launched.
         every: Runs again so often after the first time; None for once.
+        in_local_time: Whether `at` is the time on each person's own clock: it shows when it is `at` in the
+            account's zone, and they are reached as it comes to be so where they are.
+        catches_up: Whether who was past that time when the campaign was published gets it on the next day; if
+            not, they do not get it.
     """
 
     segment: str
     at: datetime | None = None
     every: timedelta | None = None
+    in_local_time: bool = False
+    catches_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)

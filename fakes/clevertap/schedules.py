@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +43,7 @@ class Schedule:
         week_step: Runs in every so-manieth week.
         until: The day after the last one; None for no end.
         most: How often it runs at most; None for no end.
+        is_local: Whether times are those of each person's own clock.
     """
 
     first: datetime
@@ -52,6 +53,7 @@ class Schedule:
     week_step: int = 1
     until: datetime | None = None
     most: int | None = None
+    is_local: bool = False
 
     @property
     def is_recurring(self) -> bool:
@@ -95,7 +97,7 @@ def read_schedule(when: Any, *, now: datetime, utc_offset: timedelta) -> Schedul
     Args:
         when: `now`, `YYYYMMDD HH:MM` in account time, or an object with a `type`.
         now: The world's time.
-        utc_offset: The account's time zone; a person's own is not known, so that `user` is the account's.
+        utc_offset: The account's time zone.
 
     Raises:
         CleverTapError: It is none, or in the past.
@@ -124,10 +126,14 @@ def read_schedule(when: Any, *, now: datetime, utc_offset: timedelta) -> Schedul
         if not 1 <= len(texts) <= _MOST_TIMES:
             raise _wrong()
         first, *others = sorted({_moment(text, there) for text in texts})
-        return Schedule(first, tuple(others))
+        return Schedule(first, tuple(others), is_local=_is_local(when))
     if when.get("type") == "recurring":
-        return _recurring(when, there)
+        return replace(_recurring(when, there), is_local=_is_local(when))
     raise _wrong()
+
+
+def _is_local(when: dict[str, Any]) -> bool:
+    return bool(when.get("delivery_timezone") == "user")
 
 
 def _recurring(when: dict[str, Any], now: datetime) -> Schedule:

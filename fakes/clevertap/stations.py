@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fakes.clevertap.filters import all_hold
 from fakes.clevertap.liquid_values import date_of
+from fakes.clevertap.local_time import at_their_time
 from fakes.clevertap.nodes import (
     Action,
     ChangeProfile,
@@ -126,7 +127,7 @@ class Stations:
         node: Node = visit.running.journey.nodes[name]
         match node:
             case Message():
-                self._send(visit, name, node, event, is_unthrottled=is_after_action)
+                self._send_in_time(visit, name, node, event, is_unthrottled=is_after_action)
             case Action():
                 self._await_action(visit, name, node)
             case Inaction():
@@ -146,6 +147,21 @@ class Stations:
                 self._leave(visit, "exit")
             case _:
                 self._go(visit, name, "yes", event)
+
+    def _send_in_time(
+        self, visit: Visit, name: str, node: Message, event: StoredEvent | None, *, is_unthrottled: bool
+    ) -> None:
+        if not visit.running.journey.in_local_time or node.in_account_time:
+            self._send(visit, name, node, event, is_unthrottled=is_unthrottled)
+            return
+        now = self._now()
+        left = at_their_time(now, visit.profile.current, self._host.settings.utc_offset) - now
+        # A throttle would take people away from their time. Source: user docs, `messaging-frequency-caps`.
+        send = partial(self._send, visit, name, node, event, is_unthrottled=True)
+        if left > _NOTHING:
+            visit.timers.add(left, send)
+        else:
+            send()
 
     def _send(
         self, visit: Visit, name: str, node: Message, event: StoredEvent | None, *, is_unthrottled: bool

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from fakes.clevertap.timers import Timers
+
 if TYPE_CHECKING:
-    import asyncio
     from datetime import datetime
 
     from fakes.clevertap.running import RunningCampaign
@@ -35,6 +36,7 @@ class Target:
         name: As the call named it.
         mode: Its `target_mode`.
         schedule: When it runs.
+        made_at: When the call came.
         where: The query of whom it is for; None when a segment says so.
         segment: Name of the segment; None for everybody.
         devices: On which platforms, for a push; empty for any.
@@ -43,13 +45,14 @@ class Target:
         conversion: Name of the event that counts as a conversion; empty for none.
         next_at: When it runs next; None when it does not.
         runs: How often it has run.
-        timer: Of the next run.
+        timers: Of the next run, and of runs under way.
     """
 
     running: RunningCampaign
     name: str
     mode: str
     schedule: Schedule
+    made_at: datetime
     where: Any = None
     segment: str | None = None
     devices: tuple[str, ...] = ()
@@ -58,7 +61,7 @@ class Target:
     conversion: str = ""
     next_at: datetime | None = None
     runs: int = 0
-    timer: asyncio.TimerHandle | None = None
+    timers: Timers = field(default_factory=Timers)
 
     @property
     def status(self) -> TargetStatus:
@@ -70,5 +73,6 @@ class Target:
         if not self.runs:
             return TargetStatus.SCHEDULED
         counts = self.running.statistics
-        is_done = self.next_at is None and counts.qualified == counts.sent + counts.failed
+        is_under_way = self.next_at is not None or len(self.timers) > 0
+        is_done = not is_under_way and counts.qualified == counts.sent + counts.failed
         return TargetStatus.COMPLETED if is_done else TargetStatus.RUNNING

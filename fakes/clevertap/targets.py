@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from fakes.clevertap.errors import (
     refused,
     too_many_requests,
 )
+from fakes.clevertap.local_time import LocalRun
 from fakes.clevertap.queries import parse_range, read_query
 from fakes.clevertap.reach import estimates, is_meant
 from fakes.clevertap.schedules import read_schedule
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.dashboard import Account, Dashboard
     from fakes.clevertap.gate import Gate
+    from fakes.clevertap.local_time import Wave
     from fakes.clevertap.profiles import Profile
     from fakes.kit import Call
 
 __all__ = ["Targets"]
 
 _SECOND: Final = timedelta(seconds=1)
+_NOTHING: Final = timedelta(0)
 _DEVICES: Final = ("android", "ios", "windows", "web", "chrome", "firefox", "safari")
 _FLAGS: Final = ("estimate_only", "skip_estimate", "draft", "send_to_all_devices")
 _MOST_SEGMENTS: Final = 500
@@ -59,8 +62,7 @@ class Targets:
     def stop(self) -> None:
         """Forget runs to come."""
         for target in self._targets.values():
-            if target.timer is not None:
-                target.timer.cancel()
+            target.timers.stop()
 
     def handlers(self) -> Mapping[str, Callable[[Call], Awaitable[web.Response]]]:
         """Bind the contract's operations."""
@@ -128,6 +130,7 @@ class Targets:
             name,
             mode,
             schedule,
+            now,
             where=body.get("where"),
             segment=segment,
             devices=devices,
@@ -198,16 +201,43 @@ class Targets:
         target.next_at = next(islice(target.schedule.runs(), target.runs, None), None)
         if target.next_at is None:
             return
-        left_s = (target.next_at - self._now).total_seconds()
-        if left_s <= 0:
-            self._run(target)
+        run = self._local_run(target, target.next_at) if target.schedule.is_local else None
+        left = (run.begins_at if run else target.next_at) - self._now
+        if left > _NOTHING:
+            target.timers.add(left, partial(self._run, target, run))
         else:
-            target.timer = asyncio.get_running_loop().call_later(left_s, self._run, target)
+            self._run(target, run)
 
-    def _run(self, target: Target) -> None:
+    def _run(self, target: Target, run: LocalRun | None) -> None:
         target.runs += 1
-        self._dashboard().send(target.running, self._meant(target))
+        if run is None:
+            self._dashboard().send(target.running, self._meant(target))
+        else:
+            self._go_round(target, run, 0)
         self._wait(target)
+
+    def _local_run(self, target: Target, at: datetime) -> LocalRun:
+        offset = self._account.settings.utc_offset
+        clock = at.astimezone(self._zone).replace(tzinfo=None)
+        return LocalRun(clock, target.made_at, catches_up=True, utc_offset=offset)
+
+    def _go_round(self, target: Target, run: LocalRun, number: int) -> None:
+        """Wait for the next wave of a run that follows the sun."""
+        wave = run.wave(number)
+        while wave is not None and wave.until < self._now:
+            number += 1
+            wave = run.wave(number)
+        if wave is not None:
+            target.timers.add(wave.until - self._now, partial(self._reach, target, run, wave, number))
+
+    def _reach(self, target: Target, run: LocalRun, wave: Wave, number: int) -> None:
+        # Who qualifies is asked when it is time where they are.
+        people = run.reached(self._account.state.profiles, wave)
+        if people:
+            meant = {profile.number for profile in self._meant(target)}
+            people = [profile for profile in people if profile.number in meant]
+            self._dashboard().send(target.running, people, is_unthrottled=True)
+        self._go_round(target, run, number + 1)
 
     async def _stop(self, call: Call) -> web.Response:
         target = self._found(await self._gate.read(call))
@@ -216,8 +246,7 @@ class Targets:
         target.is_draft = False
         target.running.is_stopped = True
         target.next_at = None
-        if target.timer is not None:
-            target.timer.cancel()
+        target.timers.stop()
         self._dashboard().tell("campaign_stopped", "", campaign=target.name, id=target.running.id)
         return json_answer({"status": "success"})
 

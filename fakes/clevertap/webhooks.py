@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.authentication import Basic, OAuth, basic_value
 from fakes.clevertap.campaigns import ContentFormat
+from fakes.clevertap.local_time import ZONE_KEYS
 from fakes.kit import RetryPolicy, WebhookRequest
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _CHANNELS: Final = {
     "smsSubscription": "sms",
     "whatsappSubscription": "whatsapp",
 }
-_NOT_CUSTOM: Final = ("Name", "Email", "Phone", "Timezone", "Age")
+_NOT_CUSTOM: Final = ("Name", "Email", "Phone", "Age", *ZONE_KEYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +137,10 @@ def _system_data(profile: Profile) -> dict[str, Any]:
     }
     # A browser is subscribed by having a token; there is no property that says so.
     data["webPushSubscription"] = "Subscribed" if profile.web_push_token else "Unsubscribed"
-    for name, key in (("timezone", "Timezone"), ("age", "Age")):
-        if key in profile.properties:
-            data[name] = profile.properties[key]
+    for name, keys in (("timezone", ZONE_KEYS), ("age", ("Age",))):
+        for key in keys:
+            if key in profile.properties:
+                data.setdefault(name, profile.properties[key])
     return data
 
 

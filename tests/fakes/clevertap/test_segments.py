@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fakes.clevertap import Behaviour, CleverTapSettings, InSegment, Segment, SmsCampaign, Where
 from fakes.clevertap.errors import UnknownSegment
-from fakes.clevertap.filters import OPERATORS
+from fakes.clevertap.operators import OPERATORS
 from tests.fakes.clevertap.account import (
     NOW_TS,
     Account,

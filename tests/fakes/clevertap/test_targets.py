@@ -201,7 +201,7 @@ async def test_devices_limit_a_push() -> None:
     "when",
     [
         "20260303 09:15",
-        {"type": "later", "delivery_date_time": "20260303 09:15", "delivery_timezone": "user"},
+        {"type": "later", "delivery_date_time": "20260303 09:15", "delivery_timezone": "account"},
         {"type": "later", "delivery_date_time": ["20260303 09:15"]},
     ],
 )
