@@ -137,8 +137,11 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> int:
-    """Find so many free ports in a row; give the first."""
-    for first in range(20_000 + os.getpid() % 10_000, 60_000, count):
+    """Find so many free ports in a row; give the first.
+
+    They are free until somebody else takes them, so processes with neighbouring ids look far from each other.
+    """
+    for first in range(20_000 + 37 * os.getpid() % 10_000, 60_000, count):
         with ExitStack() as probes:
             try:
                 for port in range(first, first + count):
