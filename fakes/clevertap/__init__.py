@@ -19,8 +19,10 @@ from fakes.clevertap.campaigns import (
     WhatsAppCampaign,
 )
 from fakes.clevertap.control import CleverTapControl
+from fakes.clevertap.control_groups import Control
 from fakes.clevertap.errors import WebhookRefused
 from fakes.clevertap.filters import Where
+from fakes.clevertap.goals import Conversion
 from fakes.clevertap.limits import Cadence, CampaignLimits, ChannelLimits, DoNotDisturb
 from fakes.clevertap.nodes import (
     Action,
@@ -53,6 +55,8 @@ __all__ = [
     "CleverTapControl",
     "CleverTapSettings",
     "ContentFormat",
+    "Control",
+    "Conversion",
     "Did",
     "DidNot",
     "DoNotDisturb",

@@ -61,6 +61,7 @@ class FakeCleverTap(Fake):
         `sms_sent`, `push_sent`, `webpush_sent`, `whatsapp_sent`  {campaign, text, recipient}
         `email_sent`         {campaign, subject, recipient}
         `message_dropped`    {campaign, reason}
+        `kept_as_control`    {campaign or journey, group}
         `journey_entered`    {journey}
         `journey_path`       {journey, node, path}
         `journey_left`       {journey, reason, goal}

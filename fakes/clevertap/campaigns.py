@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from fakes.clevertap.control_groups import Control
 from fakes.clevertap.limits import CampaignLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fakes.clevertap.goals import Conversion
     from fakes.clevertap.rules import Trigger
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 _NO_LIMITS: Final = CampaignLimits()
+_USUAL_CONTROL: Final = Control()
 
 
 class Channel(StrEnum):
@@ -80,6 +83,8 @@ class WebhookCampaign:
         url_values: Pairs that become query parameters of the URL; values may hold Liquid.
         variables: Which profile variables of the default body are ticked; None for all.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
@@ -91,6 +96,8 @@ class WebhookCampaign:
     url_values: Mapping[str, str] = field(default_factory=dict)
     variables: tuple[str, ...] | None = None
     limits: CampaignLimits = _NO_LIMITS
+    control: Control = _USUAL_CONTROL
+    conversion: Conversion | None = None
 
     @property
     def channel(self) -> Channel:
@@ -107,12 +114,16 @@ class SmsCampaign:
         text: May hold Liquid; addresses in it become short links that are tracked.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
     text: str
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
+    control: Control = _USUAL_CONTROL
+    conversion: Conversion | None = None
 
     @property
     def channel(self) -> Channel:
@@ -129,12 +140,16 @@ class WhatsAppCampaign:
         text: May hold Liquid; of a template, its name and what fills it.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
     text: str
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
+    control: Control = _USUAL_CONTROL
+    conversion: Conversion | None = None
 
     @property
     def channel(self) -> Channel:
@@ -155,6 +170,8 @@ class PushCampaign:
         post_action_webhook: Name of the webhook template that is called after each push; empty for none.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
@@ -165,6 +182,8 @@ class PushCampaign:
     post_action_webhook: str = ""
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
+    control: Control = _USUAL_CONTROL
+    conversion: Conversion | None = None
 
     @property
     def channel(self) -> Channel:
@@ -183,6 +202,8 @@ class WebPushCampaign:
         link: Where a click leads; may hold Liquid.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
@@ -191,6 +212,8 @@ class WebPushCampaign:
     link: str = ""
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
+    control: Control = _USUAL_CONTROL
+    conversion: Conversion | None = None
 
     @property
     def channel(self) -> Channel:
@@ -209,6 +232,8 @@ class EmailCampaign:
         sender: From address.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
@@ -217,6 +242,8 @@ class EmailCampaign:
     sender: str = "news@example.com"
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
+    control: Control = _USUAL_CONTROL
+    conversion: Conversion | None = None
 
     @property
     def channel(self) -> Channel:
@@ -242,6 +269,11 @@ class CampaignStatistics:
         failed: Sent in vain, or not at all.
         errors: `failed` by reason, as the dashboard's "Errors" lists them.
         trend: `sent` by day of the account, `YYYY-MM-DD` ("message trend").
+        controlled: Who qualified and was kept out, by control group.
+        converted: Who converted after a message, each message counted once.
+        control_converted: Who converted without one, by control group.
+        revenue: Total of the conversions' revenue property.
+        control_revenue: Likewise, by control group.
     """
 
     qualified: int = 0
@@ -251,6 +283,25 @@ class CampaignStatistics:
     failed: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     trend: Counter[str] = field(default_factory=Counter)
+    controlled: Counter[str] = field(default_factory=Counter)
+    converted: int = 0
+    control_converted: Counter[str] = field(default_factory=Counter)
+    revenue: float = 0.0
+    control_revenue: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everybody who qualified got it, or did not."""
+        return self.qualified == self.sent + self.failed + self.controlled.total()
+
+    def count_conversion(self, group: str, revenue: float) -> None:
+        """Count one person who converted, after a message or as one of a control group."""
+        if group:
+            self.control_converted[group] += 1
+            self.control_revenue[group] = self.control_revenue.get(group, 0.0) + revenue
+        else:
+            self.converted += 1
+            self.revenue += revenue
 
     def count_failure(self, reason: DropReason) -> None:
         """Count one person who got nothing."""

@@ -5,6 +5,7 @@ Source: CleverTap/clevertap-support-snippets, `sending_*`; an MCP server of the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.utils import formataddr
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,11 +19,13 @@ from fakes.clevertap.campaigns import (
     WhatsAppCampaign,
 )
 from fakes.clevertap.errors import InvalidTemplate, UnknownWebhook, refused
+from fakes.clevertap.goals import Conversion
 from fakes.clevertap.limits import CampaignLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fakes.clevertap.control_groups import Control
     from fakes.clevertap.running import RunningCampaign
 
     Content = Mapping[str, Any]
@@ -39,7 +42,12 @@ _LONGEST_MESSAGE_ID: Final = 8
 
 
 def prepare_content(
-    prepare: Callable[[Campaign], RunningCampaign], mode: str, name: str, body: Mapping[str, Any]
+    prepare: Callable[[Campaign], RunningCampaign],
+    mode: str,
+    name: str,
+    *,
+    body: Mapping[str, Any],
+    control: Control,
 ) -> RunningCampaign:
     """Make the campaign that a call asks for, ready to be sent.
 
@@ -48,6 +56,7 @@ def prepare_content(
         mode: One of `MODES`.
         name: Of the campaign.
         body: The call's; has `content`, and what stands beside it.
+        control: Which control groups it is held against.
 
     Raises:
         CleverTapError: Something is missing in it, or is not what it must be.
@@ -62,9 +71,17 @@ def prepare_content(
         raise refused("respect_frequency_caps needs to be true/false")
     campaign = _MAKERS[mode](name, content, body, CampaignLimits(respects_caps=caps))
     try:
-        return prepare(campaign)
+        return prepare(replace(campaign, control=control, conversion=_conversion(body)))
     except (InvalidTemplate, UnknownWebhook) as error:
         raise refused(str(error)) from None
+
+
+def _conversion(body: Mapping[str, Any]) -> Conversion | None:
+    goal = body.get("conversion", {})
+    name = goal.get("event_name", "") if isinstance(goal, dict) else None
+    if not isinstance(name, str):
+        raise refused("Invalid conversion")
+    return Conversion(event=name) if name else None
 
 
 def _is_text(value: Any) -> bool:

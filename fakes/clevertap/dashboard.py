@@ -12,6 +12,9 @@ from fakes.clevertap.campaigns import (
     PushCampaign,
     WebhookCampaign,
 )
+from fakes.clevertap.comparison import Comparison
+from fakes.clevertap.control_groups import ControlGroups
+from fakes.clevertap.conversions import Conversions
 from fakes.clevertap.errors import CampaignExists, NotLaunchable, UnknownCampaign, UnknownWebhook
 from fakes.clevertap.journeys import Journeys
 from fakes.clevertap.pacing import Pacer
@@ -60,6 +63,8 @@ class Dashboard:
 
     Attributes:
         segments: Segments and custom lists.
+        control_groups: The system and the custom control groups; `make` makes one.
+        conversions: Who may still reach the goal of a campaign.
         pacer: Holds campaigns to their limits.
         journeys: The published journeys.
         settings: The account's.
@@ -79,6 +84,11 @@ class Dashboard:
         self.change_profile = account.change_profile
         now = fake.surroundings.now
         self.segments = Segments(now)
+        self.conversions = Conversions(now)
+        self.control_groups = ControlGroups(fake.surroundings.random)
+        if settings.system_control_group is not None:
+            self.control_groups.make(settings.system_control_group)
+        self._comparison = Comparison(fake.tell, self.control_groups, self.conversions)
         self._sender = Sender(
             fake,
             settings,
@@ -146,12 +156,14 @@ class Dashboard:
             UnknownWebhook: It calls a webhook that was not saved.
             UnknownSegment: It is for a segment that there is not.
             InvalidTemplate: A text of it is not Liquid.
+            UnknownControlGroup: It is held against a custom control group that there is not.
         """
         if campaign.name in self._campaigns:
             raise CampaignExists(f"there is a campaign {campaign.name!r} already")
         rule = campaign.when
         if isinstance(rule, InSegment):
             self.segments.check(rule.segment)
+        self.control_groups.check(campaign.control)
         running = self.prepare(campaign)
         self._campaigns[campaign.name] = running
         self._triggers.add(running)
@@ -339,10 +351,14 @@ class Dashboard:
                 campaign=campaign.name,
                 channel=campaign.channel.value,
             )
-        self.pacer.admit(qualification)
+        # A journey keeps people out where they would enter it.
+        left_in = qualification if qualification.is_journey else self._comparison.left_in(qualification)
+        if left_in is not None:
+            self.pacer.admit(left_in)
 
     def event_stored(self, profile: Profile, event: StoredEvent) -> None:
         """Set off what an event sets off."""
+        self.conversions.event_stored(profile, event)
         self._triggers.event_stored(profile, event)
         self.journeys.event_stored(profile, event)
 
@@ -365,6 +381,9 @@ class _Events:
 
     def raise_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> None:
         self._account.raise_event(profile, name, properties)
+
+    def message_sent(self, profile: Profile, running: RunningCampaign) -> None:
+        self._dashboard.conversions.begin(running, profile)
 
     def webhook_taken(self, profile: Profile, campaign: str) -> None:
         self._dashboard.webhook_taken(profile, campaign)

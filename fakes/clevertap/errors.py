@@ -8,6 +8,7 @@ FakeError
 ├── CampaignExists       a campaign of that name is there already
 ├── NotLaunchable        a campaign that only the API can trigger
 ├── UnknownCampaign      no campaign of that name
+├── UnknownControlGroup  no custom control group of that name
 ├── UnknownSegment       no segment or custom list of that name
 ├── UnknownJourney       no journey of that name
 ├── InvalidJourney       a journey whose parts do not fit together
@@ -34,6 +35,7 @@ __all__ = [
     "NotLaunchable",
     "RecordFault",
     "UnknownCampaign",
+    "UnknownControlGroup",
     "UnknownJourney",
     "UnknownSegment",
     "UnknownWebhook",
@@ -182,6 +184,10 @@ class NotLaunchable(FakeError):
 
 class UnknownCampaign(FakeError):
     """No campaign of that name."""
+
+
+class UnknownControlGroup(FakeError):
+    """No custom control group of that name."""
 
 
 class UnknownSegment(FakeError):

@@ -10,6 +10,7 @@ from datetime import timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from fakes.clevertap.control_groups import JOURNEY_GROUP
 from fakes.clevertap.errors import InvalidJourney, UnknownJourney
 from fakes.clevertap.filters import all_hold
 from fakes.clevertap.nodes import Action, Inaction, Journey, JourneyTrigger, Listed, Message, OnTheDate, Past
@@ -68,6 +69,7 @@ class Journeys:
         Raises:
             InvalidJourney: Its name is taken, or a campaign of it fires by itself.
             UnknownCampaign: A node sends a campaign that there is not.
+            UnknownControlGroup: It is held against a custom control group that there is not.
             UnknownSegment: A node or goal is about a segment that there is not.
         """
         if journey.name in self._running:
@@ -149,12 +151,26 @@ class Journeys:
         entry = _entry(running)
         if isinstance(entry, OnTheDate) and not self._stations.is_ahead(entry, profile):
             return False
+        if self._is_kept_out(running, profile):
+            return False
         visit = Visit(running, profile, profile.number, min(now_ts, event.ts) if event else now_ts)
         running.visits[visit.number] = visit
         running.has_entered.update(numbers_of(profile))
         running.statistics.entered += 1
         self._host.tell("journey_entered", profile.subject, journey=running.journey.name)
         self._stations.begin(visit, event)
+        return True
+
+    def _is_kept_out(self, running: RunningJourney, profile: Profile) -> bool:
+        name = running.journey.name
+        group = self._host.control_groups.group_of(
+            profile, running.journey.control, own=f"journey {name}", label=JOURNEY_GROUP
+        )
+        if not group:
+            return False
+        running.has_entered.update(numbers_of(profile))
+        running.statistics.controlled[group] += 1
+        self._host.tell("kept_as_control", profile.subject, journey=name, group=group)
         return True
 
     def leave(self, visit: Visit, reason: str, **details: str) -> None:
@@ -238,6 +254,7 @@ class Journeys:
             raise UnknownJourney(f"no journey {name!r}; there are {known}") from None
 
     def _check(self, journey: Journey) -> None:
+        self._host.control_groups.check(journey.control)
         for name, node in journey.nodes.items():
             if isinstance(node, Message):
                 campaign = self._host.running(node.campaign).campaign

@@ -51,7 +51,6 @@ class _Row:
     status: str
     starts_at: datetime
     labels: tuple[str, ...] = ()
-    conversion: str = ""
 
     @property
     def facets(self) -> dict[str, tuple[str, ...]]:
@@ -80,8 +79,14 @@ class _Row:
             "clicked": counts.clicked,
             "errors": dict(counts.errors),
         }
-        if self.conversion:
-            shown["conversion_event"] = self.conversion
+        conversion = self.running.campaign.conversion
+        if conversion is not None:
+            shown |= {"conversion_event": conversion.event, "converted": counts.converted}
+        if counts.controlled:
+            shown["control_group"] = {
+                group: {"qualified": qualified, "converted": counts.control_converted[group]}
+                for group, qualified in sorted(counts.controlled.items())
+            }
         if is_daily:
             days = sorted(counts.trend.items())
             shown["daily"] = {day.replace("-", ""): {"sent": sent} for day, sent in days}
@@ -158,7 +163,6 @@ class MessageReport:
                     status.value,
                     schedule.first,
                     target.labels,
-                    target.conversion,
                 )
         for running in self._sends.sent:
             if running.published_at is not None:
@@ -181,9 +185,7 @@ def _dashboard_kind(running: RunningCampaign) -> tuple[str, str]:
 
 
 def _settled(running: RunningCampaign) -> str:
-    counts = running.statistics
-    is_done = counts.qualified == counts.sent + counts.failed
-    return (TargetStatus.COMPLETED if is_done else TargetStatus.RUNNING).value
+    return (TargetStatus.COMPLETED if running.statistics.is_settled else TargetStatus.RUNNING).value
 
 
 def _texts(values: Any) -> list[str]:

@@ -37,6 +37,10 @@ class SystemEvents(Protocol):
         """Store a system event on a profile, now, and let it trigger what it triggers."""
         ...
 
+    def message_sent(self, profile: Profile, running: RunningCampaign) -> None:
+        """Note that somebody got a message, over any channel."""
+        ...
+
     def webhook_taken(self, profile: Profile, campaign: str) -> None:
         """Note that a webhook campaign's request for a profile was answered with success."""
         ...

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.contents import prepare_content
+from fakes.clevertap.control_groups import Control
 from fakes.clevertap.errors import malformed_request, refused
 from fakes.clevertap.rules import External
 from fakes.clevertap.wire import json_answer
@@ -25,6 +26,8 @@ __all__ = ["NamedSends"]
 
 _MOST_PEOPLE: Final = 1000
 _MOST_CAMPAIGNS: Final = 5
+_NONE: Final = Control(system=False)
+"""Whoever is named is meant; control groups are for campaigns."""
 _QUEUED: Final = {"status": "success", "message": "Added to queue for processing"}
 _MODES: Final = {
     "sendPush": "push",
@@ -70,7 +73,9 @@ class NamedSends:
         tag = body.get("tag_group", "")
         if not isinstance(tag, str):
             raise refused("tag_group needs to be a text")
-        running = prepare_content(self._dashboard().prepare, mode, tag or f"API {mode}", body)
+        running = prepare_content(
+            self._dashboard().prepare, mode, tag or f"API {mode}", body=body, control=_NONE
+        )
         self._sent.append(running)
         self._dashboard().send(running, people)
         return json_answer(_QUEUED)

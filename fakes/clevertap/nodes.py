@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from fakes.clevertap.control_groups import Control
 from fakes.clevertap.errors import InvalidJourney
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
 
 _NOTHING: Final = timedelta(0)
 _MOST_GOALS: Final = 3
+_USUAL_CONTROL: Final = Control()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,7 @@ class Journey:
         ends_after: Journey time-out, from when it is published: then it ends for everyone; None for never.
         in_local_time: Whether messages go when each person's own clock shows what the account's shows as they come to
             the node; where that is past, on the next day.
+        control: Who is kept out of it, to be compared with; campaigns in it keep nobody out themselves.
 
     Raises:
         InvalidJourney: The parts do not fit together.
@@ -287,6 +290,7 @@ class Journey:
     re_entry: bool = False
     ends_after: timedelta | None = None
     in_local_time: bool = False
+    control: Control = _USUAL_CONTROL
 
     def __post_init__(self) -> None:
         if not self.nodes:

@@ -146,16 +146,17 @@ class Sender:
     def _occasion(self, qualification: Qualification, profile: Profile) -> Occasion:
         return occasion_of(qualification, profile, self.fake, self._settings.utc_offset)
 
-    def _count_sent(self, running: RunningCampaign) -> None:
+    def _count_sent(self, running: RunningCampaign, profile: Profile) -> None:
         there = self.fake.surroundings.now() + self._settings.utc_offset
         running.statistics.count_sent(there.date().isoformat())
+        self._events.message_sent(profile, running)
 
     # Messages to people
 
     async def _send_message(self, qualification: Qualification) -> None:
         running, profile = qualification.running, qualification.profiles[0].current
         shown = await self._messenger.send(qualification)
-        self._count_sent(running)
+        self._count_sent(running, profile)
         self._messenger.note_sent(profile, running)
         qualification.tell(profile, "sent")
         qualification.tell(profile, "delivered")
@@ -224,7 +225,7 @@ class Sender:
                 running.statistics.count_failure(DropReason.DISPATCH_FAILED)
                 qualification.tell(profile, "failed")
                 continue
-            self._count_sent(running)
+            self._count_sent(running, profile.current)
             self._note_delivered(profile.current, running, took_ms=int(took.total_seconds() * 1000))
             qualification.tell(profile, "sent")
 

@@ -49,6 +49,7 @@ class CleverTapSettings:
         max_event_properties: Properties an event may have before it is refused with 522.
         max_profile_properties: Properties of its own a profile may have; what is beyond is dropped.
         max_event_types: Event names an account may have.
+        system_control_group: Percent of everybody that no campaign and no journey reaches, 2 to 5; None for no such group.
         upload_takes_s: Seconds from the arrival of an upload to its answer.
         query_takes_s: The same for every other call.
         max_uploads: Uploads in flight before the next is answered 429.
@@ -85,6 +86,7 @@ class CleverTapSettings:
     max_event_properties: int = 256
     max_profile_properties: int = 256
     max_event_types: int = 512
+    system_control_group: float | None = None
     upload_takes_s: float = 0.05
     query_takes_s: float = 0.2
     max_uploads: int = 15

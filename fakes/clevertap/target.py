@@ -42,7 +42,6 @@ class Target:
         devices: On which platforms, for a push; empty for any.
         is_draft: Whether it only lies there.
         labels: As given.
-        conversion: Name of the event that counts as a conversion; empty for none.
         next_at: When it runs next; None when it does not.
         runs: How often it has run.
         timers: Of the next run, and of runs under way.
@@ -58,7 +57,6 @@ class Target:
     devices: tuple[str, ...] = ()
     is_draft: bool = False
     labels: tuple[str, ...] = ()
-    conversion: str = ""
     next_at: datetime | None = None
     runs: int = 0
     timers: Timers = field(default_factory=Timers)
@@ -72,7 +70,6 @@ class Target:
             return TargetStatus.STOPPED
         if not self.runs:
             return TargetStatus.SCHEDULED
-        counts = self.running.statistics
         is_under_way = self.next_at is not None or len(self.timers) > 0
-        is_done = not is_under_way and counts.qualified == counts.sent + counts.failed
+        is_done = not is_under_way and self.running.statistics.is_settled
         return TargetStatus.COMPLETED if is_done else TargetStatus.RUNNING

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.contents import MODES, prepare_content
+from fakes.clevertap.control_groups import Control
 from fakes.clevertap.errors import (
     incomplete_target,
     incorrect_usage,
@@ -123,8 +124,8 @@ class Targets:
         segment = self._audience(body)
         now, offset = self._now, self._account.settings.utc_offset
         schedule = read_schedule(body.get("when"), now=now, utc_offset=offset)
-        labels, conversion = _texts(body, "labels"), _conversion(body)
-        running = prepare_content(self._dashboard().prepare, mode, name, body)
+        labels = _texts(body, "labels")
+        running = prepare_content(self._dashboard().prepare, mode, name, body=body, control=Control())
         return Target(
             running,
             name,
@@ -136,7 +137,6 @@ class Targets:
             devices=devices,
             is_draft=is_draft,
             labels=labels,
-            conversion=conversion,
         )
 
     def _audience(self, body: Mapping[str, Any]) -> str | None:
@@ -315,11 +315,3 @@ def _texts(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise refused(f"{key} needs to be a list of texts")
     return tuple(values)
-
-
-def _conversion(body: Mapping[str, Any]) -> str:
-    goal = body.get("conversion", {})
-    name = goal.get("event_name", "") if isinstance(goal, dict) else None
-    if not isinstance(name, str):
-        raise refused("Invalid conversion")
-    return name

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
 
+    from fakes.clevertap.control_groups import ControlGroups
     from fakes.clevertap.nodes import Journey
     from fakes.clevertap.profiles import Profile, StoredEvent
     from fakes.clevertap.running import Qualification, RunningCampaign
@@ -28,6 +29,7 @@ class JourneyHost(Protocol):
     settings: CleverTapSettings
     surroundings: Surroundings
     segments: Segments
+    control_groups: ControlGroups
     tell: Callable[..., None]
 
     @property
@@ -57,12 +59,14 @@ class JourneyStatistics:
         left: By reason: `end`, `exit`, `goal`, `timeout`.
         goals: How many reached each goal.
         paths: How many took each path, `node path`.
+        controlled: Who would have entered and was kept out, by control group.
     """
 
     entered: int = 0
     left: Counter[str] = field(default_factory=Counter)
     goals: Counter[str] = field(default_factory=Counter)
     paths: Counter[str] = field(default_factory=Counter)
+    controlled: Counter[str] = field(default_factory=Counter)
 
     @property
     def active(self) -> int:
