@@ -25,8 +25,10 @@ _SOURCE: Final = re.compile(
     r"^(U|D|AE|MCP|RUD|SNIP|CASS|OA-\w+|SUP-\w+|SEG-\w+|AE-\w+|RS-\w+|PD):|^[\w.-]+/[\w.-]+(:|$)|\.(py|ts|rb|js|go|php|md|mjs|yml|yaml)\b"
 )
 _REQUEST: Final = re.compile(r"^((GET|POST|PUT|PATCH|DELETE) |/|https?://)")
+_WORD: Final = re.compile(r"[\w-]*\w")
 _NUMBER: Final = re.compile(r"(?<=[:(])[nNk](?=[,}]|$)")
-_FREE: Final = re.compile(r"<[^>]*>|,?…([^…{}]*…)?|\.\.\.|\[entries\]")
+_PERHAPS: Final = re.compile(r"[\w.-]+\?(\{[^}]*\}|\[\])?,? ?")
+_FREE: Final = re.compile(r"<[^>]*>|,?…([^…{}]*…)?|\.\.\.|\[entries\]|\[\{\w+(,\w+)*\}\]")
 
 
 class Like:
@@ -87,6 +89,22 @@ def says(text: str, *values: Any) -> bool:
     return any(pattern.search(_bare(json.dumps(value, ensure_ascii=False))) for value in values)
 
 
+def has_keys(text: str, *values: Any) -> bool:
+    """Look for every key of a body that the notes show without values, where `?` stands after what may be absent."""
+    there = _PERHAPS.sub("", text)
+    keys = set(
+        re.findall(r"(?<![:<])\b[A-Za-z_][\w-]*\b(?!>)", re.sub(r":\s*(true|false)|<[^>]*>", "", there))
+    )
+    return any(keys <= set(_keys(value)) for value in values)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _keys(inner)
+    if isinstance(value, dict):
+        yield from value
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     bare = _NUMBER.sub("<n>", _bare(text))
     pieces = []
@@ -116,8 +134,8 @@ def unsaid(names: Mapping[str, Any]) -> list[str]:
     missing = []
     for section, text, test in marked(names):
         has = _words_of(test, names)
-        words = [word for word in text.split() if not re.search(r"[{}<>…()\[\]]|\.\.\.", word)]
-        lacks = [word for word in words if word.strip("\"',:()") not in has]
+        words = _WORD.findall(re.sub(r"<[^>=]*>", "", text)) or [text.strip("{}[]… ")]
+        lacks = [word for word in words if word.lower() not in has]
         missing += [f"{test.__name__}: {section} {text}, lacks {' '.join(lacks)}"] if lacks else []
     return missing
 
@@ -127,12 +145,16 @@ def _words_of(test: FunctionType, names: Mapping[str, Any]) -> str:
     [function] = ast.parse(textwrap.dedent(inspect.getsource(test))).body
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
     function.decorator_list = [each for each in function.decorator_list if ".shows(" not in ast.unparse(each)]
-    found = [
-        str(node.value if isinstance(node, ast.Constant) else names.get(node.id, ""))
-        for node in ast.walk(function)
-        if isinstance(node, ast.Constant | ast.Name)
-    ]
-    return "\n".join(found)
+    found = [name for node in ast.walk(function) for name in _named(node)]
+    found += [str(names.get(node.id, "")) for node in ast.walk(function) if isinstance(node, ast.Name)]
+    return "\n".join(found).lower()
+
+
+def _named(node: ast.AST) -> Iterator[str]:
+    for field in ("value", "id", "attr", "arg"):
+        value = getattr(node, field, None)
+        if value is not None and not isinstance(value, ast.AST):
+            yield str(value)
 
 
 def compare(
