@@ -39,7 +39,17 @@ from fakes.clevertap.nodes import (
     OnTheDate,
     Past,
 )
-from fakes.clevertap.rules import Did, DidNot, External, InSegment, OnDate, Trigger
+from fakes.clevertap.rules import (
+    CameFrom,
+    Did,
+    DidNot,
+    External,
+    InSegment,
+    OnDate,
+    SawPage,
+    SawPages,
+    Trigger,
+)
 from fakes.clevertap.segments import Behaviour, Segment
 from fakes.clevertap.settings import CleverTapSettings, Region
 
@@ -47,6 +57,7 @@ __all__ = [
     "Action",
     "Behaviour",
     "Cadence",
+    "CameFrom",
     "CampaignLimits",
     "CampaignStatistics",
     "ChangeProfile",
@@ -80,6 +91,8 @@ __all__ = [
     "Past",
     "PushCampaign",
     "Region",
+    "SawPage",
+    "SawPages",
     "Segment",
     "SmsCampaign",
     "Trigger",

@@ -21,6 +21,7 @@ from fakes.clevertap.errors import (
 from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.message_report import MessageReport
 from fakes.clevertap.named_sends import NamedSends
+from fakes.clevertap.pages import Pages
 from fakes.clevertap.reading import Reading
 from fakes.clevertap.records import EventRecord, ProfileRecord
 from fakes.clevertap.settings import REGION_HOSTS, CleverTapSettings, Region
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.authentication import OAuth
     from fakes.clevertap.campaigns import Campaign, CampaignStatistics
     from fakes.clevertap.profiles import Profile, StoredEvent
+    from fakes.clevertap.rules import PageView
     from fakes.clevertap.state import Stored
     from fakes.kit import Surroundings
 
@@ -87,6 +89,7 @@ class FakeCleverTap(Fake):
         self._reading = Reading(self.state, settings, gate=self._gate, surroundings=surroundings)
         self._counting = Counting(self.state, settings, gate=self._gate, surroundings=surroundings)
         self._tracking = Tracking(self, Region(settings.region))
+        self._pages = Pages(self)
         self._upkeep = Upkeep(self, self._gate)
         self._sends = NamedSends(self, self._gate, lambda: self.dashboard)
         self._targets = Targets(self, self._gate, lambda: self.dashboard)
@@ -160,6 +163,10 @@ class FakeCleverTap(Fake):
         self.state.set_properties(profile, changes)
         self.dashboard.profile_stored(profile.current)
 
+    def page_viewed(self, profile: Profile, view: PageView) -> None:
+        """Set off what a page of the website sets off."""
+        self.dashboard.page_viewed(profile, view)
+
     # The API.
 
     def handlers(self) -> Mapping[str, Callable[[Call], Awaitable[web.Response]]]:
@@ -174,6 +181,7 @@ class FakeCleverTap(Fake):
             "connect": self._connect,
             **self._counting.handlers(),
             **self._tracking.handlers(),
+            **self._pages.handlers(),
             **self._upkeep.handlers(),
             **self._sends.handlers(),
             **self._targets.handlers(),

@@ -53,6 +53,7 @@ class CleverTapControl(VendorControl):
             "numbers": Root(dashboard, only=("_prepared",)),
             "exports": Root(fake._reading._exports, only=("_by_cursor",)),  # noqa: SLF001 - as above
             "counts": Root(fake._counting, only=("_pending",)),  # noqa: SLF001 - as above
+            "pages": Root(fake._pages, only=("_sessions",)),  # noqa: SLF001 - as above
             "upkeep": Root(fake._upkeep, only=("_waits",)),  # noqa: SLF001 - as above
             "targets": Root(fake._targets, only=("_targets", "_made_at")),  # noqa: SLF001 - as above
             "sends": Root(fake._sends, only=("_sent",)),  # noqa: SLF001 - as above

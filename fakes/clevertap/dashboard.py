@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.limits import ChannelLimits
     from fakes.clevertap.nodes import Journey
     from fakes.clevertap.profiles import Profile, StoredEvent
+    from fakes.clevertap.rules import PageView
     from fakes.clevertap.settings import CleverTapSettings
     from fakes.clevertap.state import CleverTapState
     from fakes.clevertap.tracking import Tracking
@@ -361,6 +362,10 @@ class Dashboard:
         self.conversions.event_stored(profile, event)
         self._triggers.event_stored(profile, event)
         self.journeys.event_stored(profile, event)
+
+    def page_viewed(self, profile: Profile, view: PageView) -> None:
+        """Set off what a page of the website sets off."""
+        self._triggers.page_viewed(profile, view)
 
     def profile_stored(self, profile: Profile) -> None:
         """Set off, later, what a profile's dates set off."""

@@ -11,7 +11,7 @@ from fakes.clevertap.campaigns import Channel
 from fakes.clevertap.errors import malformed_request
 from fakes.clevertap.gate import Gate, Group
 from fakes.clevertap.queries import parse_range
-from fakes.clevertap.rules import Did, DidNot, External, InSegment, OnDate
+from fakes.clevertap.rules import CameFrom, Did, DidNot, External, InSegment, OnDate, SawPage, SawPages
 from fakes.clevertap.target import TargetStatus
 from fakes.clevertap.wire import json_answer, parse
 
@@ -169,10 +169,22 @@ class MessageReport:
                 yield _Row(running, running.campaign.name, "api", _settled(running), running.published_at)
 
 
+_DELIVERIES: Final[Mapping[type, str]] = {
+    Did: "action",
+    SawPage: "action",
+    CameFrom: "action",
+    SawPages: "action",
+    DidNot: "inaction",
+    OnDate: "property_time",
+    External: "api",
+}
+"""How live campaigns are delivered, by what sets them off."""
+
+
 def _dashboard_kind(running: RunningCampaign) -> tuple[str, str]:
     """Say how a campaign of the dashboard is delivered, and where it is in its life."""
     rule = running.campaign.when
-    live = {Did: "action", DidNot: "inaction", OnDate: "property_time", External: "api"}.get(type(rule))
+    live = _DELIVERIES.get(type(rule))
     if live is None and isinstance(rule, InSegment) and rule.every is not None:
         live = "recurring"
     if running.is_stopped:

@@ -7,12 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from fakes.clevertap.filters import Where
 
-__all__ = ["Did", "DidNot", "External", "InSegment", "OnDate", "Trigger"]
+__all__ = [
+    "CameFrom",
+    "Did",
+    "DidNot",
+    "External",
+    "InSegment",
+    "OnDate",
+    "PageView",
+    "SawPage",
+    "SawPages",
+    "Trigger",
+]
 
 _NOTHING = timedelta(0)
 
@@ -100,5 +111,76 @@ class External:
     """Only a call of the external trigger API sends the campaign."""
 
 
-Trigger = Did | DidNot | InSegment | OnDate | External
+class PageView(NamedTuple):
+    """One page that somebody looked at.
+
+    Attributes:
+        url: Of the page.
+        referrer: Where the browser came from into the session; empty on later pages, and when it is not known.
+        number: Which page of the session it is, from 1.
+    """
+
+    url: str
+    referrer: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SawPage:
+    """Live, page visit: everybody who looks at a page of the website qualifies at once.
+
+    Attributes:
+        url: Part of its address, or all of it.
+        is_whole: Whether it must be all of it.
+        delay: Waits so long after qualifying.
+    """
+
+    url: str
+    is_whole: bool = False
+    delay: timedelta = _NOTHING
+
+    def is_met(self, view: PageView) -> bool:
+        """Say whether a page is meant."""
+        return view.url == self.url if self.is_whole else self.url in view.url
+
+
+@dataclass(frozen=True, slots=True)
+class CameFrom:
+    """Live, referrer entry: everybody whose session on the website begins by a link from elsewhere.
+
+    Attributes:
+        referrer: Part of the address of the page with the link.
+        delay: Waits so long after qualifying.
+    """
+
+    referrer: str
+    delay: timedelta = _NOTHING
+
+    def is_met(self, view: PageView) -> bool:
+        """Say whether a session began so."""
+        return bool(view.referrer) and self.referrer in view.referrer
+
+
+@dataclass(frozen=True, slots=True)
+class SawPages:
+    """Live, page count: everybody who comes to so many pages in one session, once a session.
+
+    Attributes:
+        count: How many.
+        delay: Waits so long after qualifying.
+    """
+
+    count: int
+    delay: timedelta = _NOTHING
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"page count of {self.count}, wanted at least 1")
+
+    def is_met(self, view: PageView) -> bool:
+        """Say whether it is that page."""
+        return view.number == self.count
+
+
+Trigger = Did | DidNot | InSegment | OnDate | External | SawPage | CameFrom | SawPages
 """Who qualifies for a campaign. One without any is launched, triggered by the API, or sent by a journey."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.settings import Region
     from fakes.kit import Call, Surroundings
 
-__all__ = ["CHANNEL_NAMES", "MessageEvents", "SentMessage", "Tracking", "campaign_properties"]
+__all__ = ["CHANNEL_NAMES", "PIXEL", "MessageEvents", "SentMessage", "Tracking", "campaign_properties"]
 
 CHANNEL_NAMES: Final = {
     Channel.WEBHOOK: "Webhook",
@@ -35,7 +35,8 @@ CHANNEL_NAMES: Final = {
     Channel.WEB_PUSH: "Web Push",
     Channel.WHATSAPP: "WhatsApp",
 }
-_PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+"""One transparent dot, a GIF."""
 _HREF: Final = re.compile(r"""(<a\s[^>]*?href=["'])(https?://[^"']+)""", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 
@@ -147,7 +148,7 @@ class Tracking:
                 message.running.statistics.viewed += 1
             self._raise(message, "Notification Viewed")
             _tell_outcome(message, "viewed")
-        return web.Response(body=_PIXEL, content_type="image/gif")
+        return web.Response(body=PIXEL, content_type="image/gif")
 
     async def _clicked(self, call: Call) -> web.Response:
         message = self._messages.get(call.path["message"])

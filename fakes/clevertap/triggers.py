@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fakes.clevertap.filters import all_hold
 from fakes.clevertap.liquid_values import date_of
 from fakes.clevertap.profiles import folded
-from fakes.clevertap.rules import Did, DidNot, OnDate
+from fakes.clevertap.rules import CameFrom, Did, DidNot, OnDate, SawPage, SawPages
 from fakes.clevertap.running import Qualification
 from fakes.clevertap.timers import Timers
 from fakes.kit import current_cause
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fakes.clevertap.profiles import Profile, StoredEvent
+    from fakes.clevertap.rules import PageView
     from fakes.clevertap.running import RunningCampaign
 
 __all__ = ["Triggers"]
@@ -69,6 +70,7 @@ class Triggers:
         self._dates: dict[str, list[tuple[RunningCampaign, OnDate]]] = {}
         self._profile_dates: list[tuple[RunningCampaign, OnDate]] = []
         self._delays = Timers()
+        self._web: list[tuple[RunningCampaign, SawPage | CameFrom | SawPages]] = []
 
     def __len__(self) -> int:
         """How many people are waited for."""
@@ -86,6 +88,8 @@ class Triggers:
             self._dates.setdefault(folded(rule.event), []).append((running, rule))
         elif isinstance(rule, OnDate):
             self._profile_dates.append((running, rule))
+        elif isinstance(rule, SawPage | CameFrom | SawPages):
+            self._web.append((running, rule))
 
     def stop(self) -> None:
         """Forget every wait."""
@@ -117,6 +121,12 @@ class Triggers:
         """Start, or move, the time of those who wait for a date of a profile."""
         for running, rule in self._profile_dates:
             self._set_date(running, rule, profile, properties=profile.properties)
+
+    def page_viewed(self, profile: Profile, view: PageView) -> None:
+        """Set off what a page sets off."""
+        for running, rule in self._web:
+            if rule.is_met(view):
+                self._hand_over(Qualification(running, (profile,), cause=current_cause.get()), rule.delay)
 
     def webhook_taken(self, profile: Profile, campaign: str) -> None:
         """Set off what waits for the webhook of a campaign."""
