@@ -159,7 +159,7 @@ class WhatsAppCampaign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushCampaign:
-    """A campaign that sends a push notification to the app seen last.
+    """A campaign that sends a push notification to the app seen last, or to every one.
 
     Attributes:
         name: Unique in the account.
@@ -168,6 +168,8 @@ class PushCampaign:
         link: Where a tap leads (deep link); may hold Liquid; empty opens the app.
         key_values: Custom pairs, for the app and for the post-action webhook.
         post_action_webhook: Name of the webhook template that is called after each push; empty for none.
+        devices: Platforms, in lower case, on which it may arrive; empty for any.
+        to_all_devices: Whether every device gets it; if not, the one seen last.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
         control: Who gets nothing, to be compared with.
@@ -180,6 +182,8 @@ class PushCampaign:
     link: str = ""
     key_values: Mapping[str, str] = field(default_factory=dict)
     post_action_webhook: str = ""
+    devices: tuple[str, ...] = ()
+    to_all_devices: bool = False
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
     control: Control = _USUAL_CONTROL
@@ -193,13 +197,14 @@ class PushCampaign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebPushCampaign:
-    """A campaign that sends a push notification to the browser seen last.
+    """A campaign that sends a push notification to the browser seen last, or to every one.
 
     Attributes:
         name: Unique in the account.
         text: May hold Liquid.
         title: Likewise.
         link: Where a click leads; may hold Liquid.
+        to_all_devices: Whether every browser gets it; if not, the one seen last.
         when: Who qualifies; None for a campaign that is launched.
         limits: How fast and how often it sends.
         control: Who gets nothing, to be compared with.
@@ -210,6 +215,7 @@ class WebPushCampaign:
     text: str
     title: str = ""
     link: str = ""
+    to_all_devices: bool = False
     when: Trigger | None = None
     limits: CampaignLimits = _NO_LIMITS
     control: Control = _USUAL_CONTROL

@@ -71,9 +71,17 @@ def prepare_content(
         raise refused("respect_frequency_caps needs to be true/false")
     campaign = _MAKERS[mode](name, content, body, CampaignLimits(respects_caps=caps))
     try:
-        return prepare(replace(campaign, control=control, conversion=_conversion(body)))
+        return prepare(replace(_aimed(campaign, body), control=control, conversion=_conversion(body)))
     except (InvalidTemplate, UnknownWebhook) as error:
         raise refused(str(error)) from None
+
+
+def _aimed(campaign: Campaign, body: Mapping[str, Any]) -> Campaign:
+    """Say on which devices a push is to arrive."""
+    to_all = body.get("send_to_all_devices", False) is True
+    if isinstance(campaign, PushCampaign):
+        return replace(campaign, devices=tuple(body.get("devices", ())), to_all_devices=to_all)
+    return replace(campaign, to_all_devices=to_all) if isinstance(campaign, WebPushCampaign) else campaign
 
 
 def _conversion(body: Mapping[str, Any]) -> Conversion | None:

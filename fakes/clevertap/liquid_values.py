@@ -27,7 +27,7 @@ __all__ = [
 DATE_IN_LIQUID: Final = "%Y-%m-%d %H:%M:%S"
 DATE_IN_NOTATION: Final = "%b %d, %Y"
 
-_DATE: Final = re.compile(r"\$D_(\d{1,11})")
+_DATE: Final = re.compile(r"\$D_(\d{1,11})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
-from fakes.clevertap.campaigns import Channel, DropReason, EmailCampaign
+from fakes.clevertap.campaigns import Channel, DropReason, EmailCampaign, PushCampaign, WebPushCampaign
 from fakes.clevertap.liquid_values import Occasion
 from fakes.clevertap.tracking import campaign_properties
 from fakes.kit import COMPLAINT_HEADER, MailMessage, PhoneMessage, current_cause, draw_uuid
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any
 
+    from fakes.clevertap.campaigns import Campaign
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.running import Qualification, RunningCampaign
     from fakes.clevertap.settings import CleverTapSettings
@@ -87,7 +88,7 @@ class Messenger:
         self._bounced: set[str] = set()
 
     async def send(self, qualification: Qualification) -> Mapping[str, str]:
-        """Send to one person; give what was shown: `title`, `body`.
+        """Send to one person, on one device or on all; give what was shown: `title`, `body`.
 
         Raises:
             Dropped: It cannot be sent, or nobody takes it.
@@ -95,22 +96,36 @@ class Messenger:
         """
         running, profile = qualification.running, qualification.profiles[0].current
         channel = running.campaign.channel
-        recipient = self._recipient(channel, profile)
         if not profile.is_subscribed(channel.value):
             raise Dropped(DropReason.UNSUBSCRIBED)
-        if not recipient or recipient in self._bounced:
+        recipients = [one for one in _recipients(running.campaign, profile) if one not in self._bounced]
+        if not recipients:
             raise Dropped(DropReason.UNREACHABLE)
         occasion = occasion_of(qualification, profile, self._fake, self._settings.utc_offset)
-        message = self._tracking.open(profile, running, qualification.outcome)
+        shown: Mapping[str, str] | None = None
+        for recipient in recipients:
+            # One device that does not take it is no failure while another does.
+            try:
+                shown = await self._send_one(qualification, occasion, recipient)
+            except Dropped:
+                if recipient == recipients[-1] and shown is None:
+                    raise
+        if shown is None:
+            raise Dropped(DropReason.UNDELIVERED)
+        return shown
+
+    async def _send_one(
+        self, qualification: Qualification, occasion: Occasion, recipient: str
+    ) -> Mapping[str, str]:
+        running = qualification.running
+        message = self._tracking.open(occasion.profile, running, qualification.outcome)
         try:
-            if channel is Channel.EMAIL:
-                shown = await self._send_mail(message, occasion, recipient)
-            else:
-                shown = await self._send_to_device(message, occasion, recipient)
+            if running.campaign.channel is Channel.EMAIL:
+                return await self._send_mail(message, running, occasion, recipient)
+            return await self._send_to_device(message, running, occasion, recipient)
         except BaseException:
             self._tracking.forget(message)
             raise
-        return shown
 
     def note_sent(self, profile: Profile, running: RunningCampaign) -> None:
         """Raise what CleverTap knows of a message that was taken."""
@@ -120,20 +135,10 @@ class Messenger:
             # The provider reports delivery; of a push only the app can tell, by showing it.
             self._events.raise_event(profile, "Notification Delivered", properties)
 
-    def _recipient(self, channel: Channel, profile: Profile) -> str:
-        match channel:
-            case Channel.SMS | Channel.WHATSAPP:
-                return profile.phone
-            case Channel.PUSH:
-                return profile.push_token
-            case Channel.WEB_PUSH:
-                return profile.web_push_token
-        return profile.email
-
     async def _send_to_device(
-        self, message: SentMessage, occasion: Occasion, recipient: str
+        self, message: SentMessage, running: RunningCampaign, occasion: Occasion, recipient: str
     ) -> Mapping[str, str]:
-        running, profile = message.running, message.profile
+        profile = message.profile
         surroundings, channel = self._fake.surroundings, running.campaign.channel
         text = running.text.render(occasion)
         title, view_url, tap_url = "", "", ""
@@ -171,8 +176,10 @@ class Messenger:
         )
         return {"title": title, "body": text}
 
-    async def _send_mail(self, message: SentMessage, occasion: Occasion, recipient: str) -> Mapping[str, str]:
-        running, profile = message.running, message.profile
+    async def _send_mail(
+        self, message: SentMessage, running: RunningCampaign, occasion: Occasion, recipient: str
+    ) -> Mapping[str, str]:
+        profile = message.profile
         campaign, surroundings = running.campaign, self._fake.surroundings
         subject, html = running.title.render(occasion), running.text.render(occasion)
         reply = await surroundings.mail_host.deliver(
@@ -201,3 +208,16 @@ class Messenger:
             "email_sent", profile.subject, campaign=campaign.name, subject=subject, recipient=recipient
         )
         return {"title": subject, "body": html}
+
+
+def _recipients(campaign: Campaign, profile: Profile) -> list[str]:
+    """Say where a campaign reaches somebody: one address or number, or one device or all of them."""
+    match campaign:
+        case PushCampaign():
+            devices = profile.reachable(is_web=False, platforms=campaign.devices)
+            return [each.push_token for each in (devices if campaign.to_all_devices else devices[:1])]
+        case WebPushCampaign():
+            devices = profile.reachable(is_web=True)
+            return [each.push_token for each in (devices if campaign.to_all_devices else devices[:1])]
+    found = profile.email if campaign.channel is Channel.EMAIL else profile.phone
+    return [found] if found else []

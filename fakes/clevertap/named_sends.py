@@ -26,6 +26,7 @@ __all__ = ["NamedSends"]
 
 _MOST_PEOPLE: Final = 1000
 _MOST_CAMPAIGNS: Final = 5
+_MOST_TAGS: Final = 1000
 _NONE: Final = Control(system=False)
 """Whoever is named is meant; control groups are for campaigns."""
 _QUEUED: Final = {"status": "success", "message": "Added to queue for processing"}
@@ -52,7 +53,7 @@ class NamedSends:
         self._account = account
         self._gate = gate
         self._dashboard = dashboard
-        self._sent: list[RunningCampaign] = []
+        self._sent: dict[str, RunningCampaign] = {}
 
     def handlers(self) -> Mapping[str, Callable[[Call], Awaitable[web.Response]]]:
         """Bind the contract's operations."""
@@ -64,8 +65,11 @@ class NamedSends:
 
     @property
     def sent(self) -> Sequence[RunningCampaign]:
-        """Every send so far, as a campaign of its own."""
-        return tuple(self._sent)
+        """What was sent, one campaign for each channel and tag group; of very many tag groups the latest.
+
+        Source: user docs, `campaign-reports`, "Message via Identity campaigns using tag groups".
+        """
+        return tuple(self._sent.values())
 
     async def _send(self, mode: str, call: Call) -> web.Response:
         body = await self._gate.read(call)
@@ -76,9 +80,18 @@ class NamedSends:
         running = prepare_content(
             self._dashboard().prepare, mode, tag or f"API {mode}", body=body, control=_NONE
         )
-        self._sent.append(running)
+        self._count_in(f"{mode} {tag}", running)
         self._dashboard().send(running, people)
         return json_answer(_QUEUED)
+
+    def _count_in(self, key: str, running: RunningCampaign) -> None:
+        lead = self._sent.get(key)
+        if lead is not None:
+            running.join(lead)
+            return
+        if len(self._sent) >= _MOST_TAGS:
+            del self._sent[next(iter(self._sent))]
+        self._sent[key] = running
 
     async def _trigger_one(self, call: Call) -> web.Response:
         body = await self._gate.read(call)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = [
     "PREDEFINED_KEYS",
@@ -149,11 +149,24 @@ class Profile:
         """The token of the browser seen last among those that have one; empty without any."""
         return self._token(is_web=True)
 
-    def _token(self, *, is_web: bool) -> str:
+    def reachable(self, *, is_web: bool, platforms: Collection[str] = ()) -> list[Device]:
+        """Give the browsers, or the other devices, that have a token, the one seen last first.
+
+        Args:
+            is_web: Whether browsers are asked for.
+            platforms: Only of these, in lower case; empty for any.
+        """
         with_token = [
-            device for device in self.devices if device.push_token and (device.platform == "Web") is is_web
+            device
+            for device in self.devices
+            if device.push_token
+            and (device.platform == "Web") is is_web
+            and (not platforms or device.platform.lower() in platforms)
         ]
-        return max(with_token, key=lambda device: device.last_seen_at).push_token if with_token else ""
+        return sorted(with_token, key=lambda device: device.last_seen_at, reverse=True)
+
+    def _token(self, *, is_web: bool) -> str:
+        return next((device.push_token for device in self.reachable(is_web=is_web)), "")
 
     def is_subscribed(self, channel: str) -> bool:
         """Say whether a channel (`sms`, `push`, …) may be used; only `MSG-<channel>: false` forbids it."""

@@ -17,32 +17,32 @@ def is_meant(mode: str, profile: Profile, devices: Sequence[str]) -> bool:
     """Say whether somebody has one of the devices asked for; without any, everybody is meant."""
     if mode == "notificationinbox":
         return False
-    return not devices or mode != "push" or _platform(mode, profile) in devices
+    return not devices or mode != "push" or bool(_platforms(mode, profile, devices, to_all=False))
 
 
-def _platform(mode: str, profile: Profile) -> str:
-    """Name the platform on which somebody is reached; empty when they are not."""
+def _platforms(mode: str, profile: Profile, devices: Sequence[str], *, to_all: bool) -> list[str]:
+    """Name the platforms on which somebody is reached, one for each device."""
     channel = {"notificationinbox": "push", "webhook": ""}.get(mode, mode)
     if channel and not profile.is_subscribed(channel):
-        return ""
-    if mode == "push":
-        with_token = [device for device in profile.devices if device.push_token and device.platform != "Web"]
-        latest = max(with_token, key=lambda device: device.last_seen_at, default=None)
-        return latest.platform.lower() if latest else ""
-    if mode == "webpush":
-        return "chrome" if profile.web_push_token else ""
+        return []
+    if mode in ("push", "webpush"):
+        asked = devices if mode == "push" else ()
+        found = profile.reachable(is_web=mode == "webpush", platforms=asked)
+        names = ["chrome" if mode == "webpush" else device.platform.lower() for device in found]
+        return names if to_all else names[:1]
     if mode in ("sms", "whatsapp") and not profile.phone:
-        return ""
+        return []
     if mode == "email" and not profile.email:
-        return ""
-    return profile.device.platform.lower()
+        return []
+    return [profile.device.platform.lower()]
 
 
-def estimates(mode: str, people: Sequence[Profile], devices: Sequence[str]) -> dict[str, int]:
-    """Count who would be reached, by platform; each platform asked for is there."""
-    counts = Counter(_platform(mode, profile) for profile in people)
+def estimates(
+    mode: str, people: Sequence[Profile], devices: Sequence[str], *, to_all: bool
+) -> dict[str, int]:
+    """Count who would be reached, by platform, or devices when all of them are; each platform asked for is there."""
+    counts = Counter(
+        platform for profile in people for platform in _platforms(mode, profile, devices, to_all=to_all)
+    )
     asked = devices if mode == "push" else ()
-    return {
-        **dict.fromkeys(asked, 0),
-        **{platform: count for platform, count in sorted(counts.items()) if platform},
-    }
+    return {**dict.fromkeys(asked, 0), **dict(sorted(counts.items()))}

@@ -34,6 +34,7 @@ class RunningCampaign:
         statistics: What became of everybody who qualified.
         published_at: Since when it is there.
         is_stopped: Whether nobody qualifies for it any more.
+        lead: What it is counted in; None for itself. Sends by API to named people are one campaign for each tag group.
         text: What it says, or the Custom Body.
         title: Of a push; the subject of an e-mail.
         link: Where a push leads.
@@ -49,6 +50,7 @@ class RunningCampaign:
     statistics: CampaignStatistics = field(default_factory=CampaignStatistics)
     published_at: datetime | None = None
     is_stopped: bool = False
+    lead: RunningCampaign | None = None
     text: LiquidText = field(init=False)
     title: LiquidText = field(init=False)
     link: LiquidText = field(init=False)
@@ -86,6 +88,10 @@ class RunningCampaign:
 
     def _texts(self, texts: Mapping[str, str]) -> dict[str, LiquidText]:
         return {key: self._text(value) for key, value in texts.items()}
+
+    def join(self, lead: RunningCampaign) -> None:
+        """Be counted in another campaign, as one of its messages."""
+        self.id, self.statistics, self.lead = lead.id, lead.statistics, lead
 
     @property
     def is_broadcast(self) -> bool:

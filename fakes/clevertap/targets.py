@@ -101,7 +101,9 @@ class Targets:
         if not flags["estimate_only"]:
             answer["id"] = target.running.id
         if not flags["skip_estimate"]:
-            answer["estimates"] = estimates(target.mode, self._meant(target), target.devices)
+            answer["estimates"] = estimates(
+                target.mode, self._meant(target), target.devices, to_all=flags["send_to_all_devices"]
+            )
         if not flags["estimate_only"]:
             self._publish(target)
         return json_answer(answer)

@@ -89,7 +89,8 @@ class Tracking:
     def open(self, profile: Profile, running: RunningCampaign, outcome: Outcome | None) -> SentMessage:
         """Begin to track a message."""
         token = f"{self._events.surroundings.random.getrandbits(64):016x}"
-        message = self._messages[token] = SentMessage(token, profile, running, outcome)
+        # What is counted in another campaign is not kept for its messages: its texts would stay for ever.
+        message = self._messages[token] = SentMessage(token, profile, running.lead or running, outcome)
         return message
 
     def forget(self, message: SentMessage) -> None:

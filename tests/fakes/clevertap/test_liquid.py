@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakes.clevertap.liquid_text import LiquidText, MessageAborted, json_text
-from fakes.clevertap.liquid_values import Occasion
+from fakes.clevertap.liquid_values import Occasion, date_of
 from fakes.clevertap.profiles import Device, Profile
 from tests.support.fakes import START
 
@@ -139,3 +139,8 @@ def test_abort_drops_the_message(text: str) -> None:
 
 def test_abort_that_is_not_reached_drops_nothing() -> None:
     assert render("{% if Profile.visits > 9 %}{% abort %}{% endif %}kept") == "kept"
+
+
+@pytest.mark.parametrize("value", ["$D_\u0663\u0663", "$D_", "D_5", "$D_5x", 5, None])
+def test_what_is_no_date_is_written_as_it_stands(value: object) -> None:
+    assert date_of(value) is None

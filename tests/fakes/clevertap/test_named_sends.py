@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fakes.clevertap import CleverTapSettings, Did, External, WebhookCampaign
+from fakes.clevertap.running import RunningCampaign
 from tests.fakes.clevertap.account import HOOK, PHONE, Account, account, person, sms
 from tests.fakes.clevertap.test_hostile_input import anything
 
@@ -347,3 +349,52 @@ async def test_sends_are_asked_for_with_anything(seed: int) -> None:
                 assert answer["status"] in ("success", "fail")
         await ct.settle()
         ct.stage.recorder.check(sent=False)
+
+
+async def test_sends_of_a_tag_group_are_one_campaign_in_the_report() -> None:
+    """The vendor's page on reports: statistics of "message via identity" are consolidated."""
+    async with account() as ct:
+        await with_asha(ct)
+        for text in ("one", "two https://example.com/x", "three"):
+            await send(ct, "sms", tag_group="otp", content={"body": text})
+        await send(ct, "sms", content={"body": "four"})
+        await send(ct, "push", tag_group="otp")
+        for message in texts(ct)[:3]:
+            if "/c/" in message.text:
+                address = message.text.split()[-1]
+                await ct.stage.session.get(address, allow_redirects=False)
+
+        days = {"from": "20260301", "to": "20260303"}
+        _, report = await ct.call("POST", "/1/message/report.json", body=days)
+
+        assert [
+            (one["message_name"], one["channel"], one["sent"], one["clicked"], one["status"])
+            for one in report["messages"]
+        ] == [
+            ("otp", "SMS", 3, 1, "completed"),
+            ("API sms", "SMS", 1, 0, "completed"),
+            ("otp", "Push", 1, 0, "completed"),
+        ]
+        ct.stage.recorder.check()
+
+
+async def test_texts_of_what_was_sent_are_not_kept() -> None:
+    async with account(CleverTapSettings(query_takes_s=0)) as ct:
+        await with_asha(ct)
+        for number in range(60):
+            await send(ct, "sms", tag_group="otp", content={"body": f"Your code is {number}"})
+
+        gc.collect()
+        kept = [one for one in gc.get_objects() if isinstance(one, RunningCampaign)]
+        assert len(texts(ct)) == 60
+        assert len(kept) < 10
+
+
+async def test_of_very_many_tag_groups_the_latest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fakes.clevertap.named_sends._MOST_TAGS", 5)
+    async with account() as ct:
+        await with_asha(ct)
+        for number in range(8):
+            await send(ct, "sms", tag_group=f"t{number}")
+
+        assert [one.campaign.name for one in ct.fake._sends.sent] == ["t3", "t4", "t5", "t6", "t7"]

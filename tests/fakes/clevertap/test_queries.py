@@ -131,6 +131,29 @@ async def test_people_by_what_they_are(common: dict[str, Any], found: list[str])
 
 
 @pytest.mark.parametrize(
+    ("born", "found"),
+    [
+        (f"$D_{NOW_TS - 30 * 365 * 86400}", [A]),
+        ("$D_-315619200", [A]),  # 1 January 1960
+        ("$D_\u0663\u0663\u0663", []),  # digits, but not those of a date
+        ("$D_\uff11\uff12", []),
+        ("$D_", []),
+        ("$D_1e9", []),
+        ("$D_99999999999", []),
+        ("1990-01-01", []),
+    ],
+)
+async def test_age_follows_from_a_date_of_birth_that_is_one(born: str, found: list[str]) -> None:
+    async with account() as ct:
+        await ct.upload(person(A, DOB=born))
+        await did(ct, A, "X")
+        ages = {"demographics": [{"name": "Age", "operator": "between", "value": [20, 80]}]}
+
+        assert await who(ct, event_name="X", **RANGE, common_profile_properties=ages) == found
+        ct.stage.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize(
     ("session", "count"),
     [
         ([{"name": "first_time", "value": "True"}], 0),

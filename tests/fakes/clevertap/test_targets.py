@@ -516,3 +516,62 @@ async def test_campaigns_are_asked_for_with_anything(seed: int) -> None:
                 assert answer["status"] in ("success", "fail")
         await ct.settle(5)
         ct.stage.recorder.check(sent=False)
+
+
+async def with_three_devices(ct: Account) -> None:
+    """Asha has two phones and a tablet, the Android phone seen last; nobody has the fourth."""
+    for object_id, kind in (("__a", "fcm"), ("-i", "apns"), ("~w", "wns"), ("__b", "fcm")):
+        await ct.upload(
+            person() | {"objectId": object_id},
+            {"type": "token", "objectId": object_id, "tokenData": {"id": object_id, "type": kind}},
+        )
+        await ct.settle(60)
+
+
+@pytest.mark.parametrize(
+    ("fields", "recipients", "estimates"),
+    [
+        ({}, ["__b"], {"android": 1}),
+        ({"send_to_all_devices": False}, ["__b"], {"android": 1}),
+        (
+            {"send_to_all_devices": True},
+            ["__b", "~w", "-i", "__a"],
+            {"android": 2, "ios": 1, "windows": 1},
+        ),
+        ({"devices": ["ios", "windows"]}, ["~w"], {"ios": 0, "windows": 1}),
+        (
+            {"devices": ["android"], "send_to_all_devices": True},
+            ["__b", "__a"],
+            {"android": 2},
+        ),
+    ],
+)
+async def test_push_goes_to_the_device_seen_last_or_to_all(
+    fields: dict[str, Any], recipients: list[str], estimates: dict[str, int]
+) -> None:
+    async with account() as ct:
+        await with_three_devices(ct)
+
+        content = {"title": "t", "body": "b"}
+        made = await create(ct, target_mode="push", content=content, **fields)
+        await ct.settle()
+
+        assert [text.recipient for text in ct.stage.recorder.texts] == recipients
+        assert made["estimates"] == estimates
+        result = await post(ct, "targets/result", id=made["id"])
+        assert result["result"]["sent"] == 1  # a person, on however many devices
+        ct.stage.recorder.check()
+
+
+async def test_each_device_of_a_push_is_seen_and_tapped_by_itself() -> None:
+    async with account() as ct:
+        await with_three_devices(ct)
+        content = {"title": "t", "body": "b"}
+        made = await create(ct, target_mode="push", content=content, send_to_all_devices=True)
+        await ct.settle()
+
+        for text in ct.stage.recorder.texts[:3]:
+            await ct.stage.session.get(text.tap_url, allow_redirects=False)
+
+        result = await post(ct, "targets/result", id=made["id"])
+        assert result["result"] == {"sent": 1, "clicked": 3}
