@@ -271,7 +271,7 @@ def new(file: str) -> None:
               help="builtin, MODULE:FACTORY, a command, or the URL of one that is up.")  # fmt: skip
 @click.option("--scenario", "file", metavar="FILE", help="Set the accounts up as this scenario says.")
 @click.option("--control", "has_control", is_flag=True,
-              help="Serve a control API with a start page for each fake, on the five ports that follow.")  # fmt: skip
+              help="Serve a control API with a page for each fake, on the five ports that follow, and a start page of all.")  # fmt: skip
 @click.option("--proxy", "has_proxy", is_flag=True,
               help="Serve a proxy behind which the vendors' real host names are the fakes, with TLS, for clients whose "
                    "hosts are fixed; on the next port. Needs the extra `proxy`.")  # fmt: skip

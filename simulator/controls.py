@@ -10,6 +10,8 @@ from fakes.kit import Control, VendorControl
 from fakes.mailjet import MailjetControl
 from fakes.mailmodo import MailmodoControl
 from fakes.segment import SegmentControl
+from simulator.ports import START_HOST
+from simulator.start_page import StartPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +41,7 @@ def vendor_controls(vendors: Vendors) -> dict[str, VendorControl]:
 async def serve_controls(
     vendors: Vendors, network: Network, *, links: Mapping[str, str]
 ) -> dict[str, Control]:
-    """Serve a control API for every fake; `reset` leads back to the state as it is now.
+    """Serve a control API for every fake, and a start page of all; `reset` leads back to the state as it is now.
 
     Args:
         vendors: Whose.
@@ -49,8 +51,11 @@ async def serve_controls(
     controls: dict[str, Control] = {}
 
     def all_links() -> dict[str, str]:
-        return {**{name: network.url(control.host) for name, control in controls.items()}, **links}
+        pages = {name: network.url(control.host) for name, control in controls.items()}
+        return {"start": network.url(START_HOST), **pages, **links}
 
+    page = StartPage(controls, links=all_links)
+    await network.serve(page.app, [START_HOST])
     for name, part in vendor_controls(vendors).items():
         control = controls[name] = Control(part, links=all_links)
         await network.serve(control.app, [control.host])

@@ -18,7 +18,7 @@ from simulator.controls import serve_controls, vendor_controls
 from simulator.errors import SimulatorError
 from simulator.loop import LiveLoop, run
 from simulator.network import LoopbackNetwork
-from simulator.ports import port_count, ports_from
+from simulator.ports import START_HOST, port_count, ports_from
 from simulator.proxy import serve_proxy
 from simulator.real_time import wall_clock
 from simulator.scenario_reader import read_scenario
@@ -87,7 +87,8 @@ def serve_forever(
         printing: How to say where everything is.
         bridge: What stands in the middle, as for `run`.
         scenario: Whose accounts to set up; None for a set that shows everything.
-        has_control: Whether every fake has its control API beside it, on the five ports after those.
+        has_control: Whether every fake has its control API beside it, on the five ports after those, and all have a
+            start page on the next.
         has_proxy: Whether a proxy leads from the vendors' real host names to the fakes, on the port after all others.
         fail: Ends the program with a message.
     """
@@ -119,12 +120,13 @@ async def _serve(
             )
         )
         ease_collection()
-        control_urls: dict[str, str] = {}
+        control_urls, start_url = dict[str, str](), ""
         if has_control:
             links = {"bridge": f"{world.bridge_url}/healthz"}
             controls = await serve_controls(world.vendors, world.network, links=links)
             control_urls = {name: world.network.url(control.host) for name, control in controls.items()}
-        found = credentials(world, control_urls)
+            start_url = world.network.url(START_HOST)
+        found = credentials(world, control_urls, start_url=start_url)
         if has_proxy:
             last = port and port + port_count(has_control=has_control)
             found["proxy"] = asdict(await stack.enter_async_context(_proxy(world, port=last)))
@@ -162,12 +164,15 @@ def _end_on_signals() -> None:
         loop.add_signal_handler(number, task.cancel)
 
 
-def credentials(world: World, control_urls: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+def credentials(
+    world: World, control_urls: Mapping[str, str] | None = None, *, start_url: str = ""
+) -> dict[str, dict[str, Any]]:
     """Give URL and credentials of every server, by vendor, as `serve --json` prints them.
 
     Args:
         world: Once it is open.
         control_urls: Where each vendor's control API is, where there are any.
+        start_url: Where the start page of all servers is, if there is one.
     """
     found: dict[str, dict[str, Any]] = {
         vendor: {"url": part.url(), **part.credentials()}
@@ -176,6 +181,8 @@ def credentials(world: World, control_urls: Mapping[str, str] | None = None) -> 
     for vendor, url in (control_urls or {}).items():
         found[vendor]["control_url"] = url
     found["bridge"] = {"url": world.bridge_url}
+    if start_url:
+        found["start"] = {"url": start_url}
     return found
 
 
@@ -201,13 +208,14 @@ def _print_bridge_settings(world: World) -> None:
 def _print_text(found: Mapping[str, Mapping[str, Any]]) -> None:
     click.echo("Journeylab is serving on loopback. Ctrl-C stops it.\n")
     for vendor, values in found.items():
+        if vendor == "start":
+            continue
         url = values["url"]
         click.echo(f"{vendor:<11}{url}")
         for name, value in _flat({key: value for key, value in values.items() if key != "url"}):
             click.echo(f"{'':<11}  {name:<24}{value}")
-    pages = [values["control_url"] for values in found.values() if "control_url" in values]
-    if pages:
-        click.echo(f"\nStart page: {pages[0]}/")
+    if "start" in found:
+        click.echo(f"\nStart page: {found['start']['url']}/")
     click.echo("\nTry:")
     if "clevertap" in found:
         clevertap = found["clevertap"]

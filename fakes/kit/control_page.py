@@ -15,16 +15,22 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
-__all__ = ["render_page"]
+__all__ = ["TEMPLATES", "TITLES", "page_template", "render_page"]
 
-_TITLES: Final = {
+TEMPLATES: Final = Path(__file__).parent / "templates"
+"""Where the pages' templates are."""
+
+TITLES: Final = {
     "clevertap": "CleverTap",
     "customerio": "Customer.io",
     "mailjet": "Mailjet",
     "mailmodo": "Mailmodo",
     "segment": "Segment",
     "bridge": "Bridge",
+    "start": "All servers",
 }
+"""What people call each server."""
+
 _TELLING: Final = ("channel", "trigger_app", "template", "email_type", "url", "write_key")
 """Fields of an item that tell it from others, in the order in which they are shown."""
 
@@ -37,13 +43,14 @@ def render_page(overview: Mapping[str, Any]) -> str:
     Args:
         overview: As `GET /index.json` gives it.
     """
-    return _template().render(overview, titles=_TITLES)
+    return page_template("control.html.j2").render(overview, titles=TITLES)
 
 
 @cache
-def _template() -> Template:
+def page_template(name: str, *folders: Path) -> Template:
+    """Find a template of a page, in the given folders or beside the kit's; it has the filters of the pages."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -53,7 +60,7 @@ def _template() -> Template:
     environment.filters["compact"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["lines"] = _lines
     environment.filters["in_short"] = _in_short
-    return environment.get_template("control.html.j2")
+    return environment.get_template(name)
 
 
 def _pretty(text: Any) -> str:

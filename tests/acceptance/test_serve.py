@@ -263,7 +263,7 @@ def test_what_cannot_be_served_is_exit_code_2(arguments: tuple[str, ...], messag
 
 
 def test_control_apis_are_there_when_asked_for() -> None:
-    port = free_ports(11)
+    port = free_ports(12)
     with running(*SERVE, "--json", "--control", "--port", str(port)) as process:
         found = json.loads(process.line())
         mailmodo = found["mailmodo"]
@@ -275,14 +275,21 @@ def test_control_apis_are_there_when_asked_for() -> None:
         refused, _ = call("GET", f"{mailmodo['url']}/api/v1/campaigns", mmApiKey=mailmodo["api_key"])
         reset, _ = call("POST", f"{control}/reset", {})
         taken, _ = call("GET", f"{mailmodo['url']}/api/v1/campaigns", mmApiKey=mailmodo["api_key"])
+        _, start = call("GET", f"{found['start']['url']}/index.json")
+        status, page = call("GET", found["start"]["url"])
         assert process.stop().code == 0
 
+    assert found.pop("start")["url"] == f"http://127.0.0.1:{port + 11}"
     assert {vendor: set(values) - {"control_url"} for vendor, values in found.items()} == SHAPE
     urls = [values["control_url"] for vendor, values in found.items() if vendor != "bridge"]
+    assert status == 200
+    assert all(f'href="{url}"' in page for url in urls)
+    assert [one["vendor"] for one in start["vendors"]] == [vendor for vendor in found if vendor != "bridge"]
+    assert start["links"] == overview["links"]
     assert sorted(int(url.rpartition(":")[2]) for url in urls) == list(range(port + 6, port + 11))
     assert account["credentials"] == {"api_key": mailmodo["api_key"]}
     assert steps["webhook_url"].startswith(f"{mailmodo['url']}/api/v1/at/c/")
-    assert set(overview["links"]) == {*found}
+    assert set(overview["links"]) == {*found, "start"}
     assert fault["does"] == "down"
     assert (refused, reset, taken) == (503, 204, 200)
 
@@ -291,8 +298,8 @@ def test_without_being_asked_for_there_is_no_control_api(served: dict[str, Any])
     assert not [vendor for vendor, values in served.items() if "control_url" in values]
 
 
-def test_eleven_ports_must_fit() -> None:
+def test_twelve_ports_must_fit() -> None:
     ended = command("serve", "--control", "--port", "65529")
 
     assert ended.code == 2
-    assert "wanted at most 65525" in ended.err
+    assert "wanted at most 65524" in ended.err

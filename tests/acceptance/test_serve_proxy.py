@@ -125,22 +125,22 @@ def test_every_other_host_is_out_of_reach(proxied: dict[str, Any]) -> None:
 
 
 def test_the_proxy_is_on_the_port_after_all_others() -> None:
-    port = free_ports(12)
+    port = free_ports(13)
     with running(*SERVE, "--env", "--control", "--proxy", "--port", str(port)) as process:
         while "PROXY_CA_FILE" not in process.line():
             pass
         assert process.stop().code == 0
 
     exports = dict(line.removeprefix("export ").split("=", 1) for line in process.lines)
-    assert exports["PROXY_URL"] == f"http://127.0.0.1:{port + 11}"
+    assert exports["PROXY_URL"] == f"http://127.0.0.1:{port + 12}"
     assert exports["SEGMENT_CONTROL_URL"] == f"http://127.0.0.1:{port + 10}"
 
 
 def test_all_ports_must_fit() -> None:
-    ended = command("serve", "--control", "--proxy", "--port", "65525")
+    ended = command("serve", "--control", "--proxy", "--port", "65524")
 
     assert ended.code == 2
-    assert "with --control and --proxy, wanted at most 65524: 12 ports in a row" in ended.err
+    assert "with --control and --proxy, wanted at most 65523: 13 ports in a row" in ended.err
 
 
 def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:

@@ -3,9 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from simulator.reports import write_html
+from tests.support.browser import browse
 from tests.support.sample_run import API_KEY, PASSCODE, PATH_SECRET, sample_run
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.support.sample_run import SampleRun
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 NASTY = "</script><script>alert(1)</script><!-- \u2028 \u2029 &amp; ]]>"
 
 
@@ -200,30 +198,18 @@ def test_equal_runs_give_equal_reports(path: Path) -> None:
     assert report(sample_run(broken=True), path) == report(sample_run(broken=True), path)
 
 
-def browse(path: Path, fragment: str, profile: Path) -> str:
-    """Open the report in a browser and give the page as its script left it; fail on any console message."""
-    if CHROMIUM is None:
-        if os.environ.get("CI", "").lower() in ("true", "1"):
-            pytest.fail("no Chromium: CI must install it to see that the report works in a browser")
-        pytest.skip("no Chromium: the report was NOT opened in a browser")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --disable-dev-shm-usage --enable-logging=stderr "
-        "--virtual-time-budget=3000 --window-size=1400,1000"
-    )
-    url = path.as_uri() + (f"#{fragment}" if fragment else "")
-    command = [CHROMIUM, *flags.split(), f"--user-data-dir={profile}", "--dump-dom", url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
-    assert 'data-ready="true"' in done.stdout
-    return done.stdout
+def open_report(path: Path, fragment: str, profile: Path) -> str:
+    """Open the report in a browser and give the page as its script left it."""
+    page = browse(path.as_uri() + (f"#{fragment}" if fragment else ""), profile)
+    assert 'data-ready="true"' in page
+    return page
 
 
 @pytest.mark.slow
 def test_browser_draws_journey_and_people(path: Path, tmp_path: Path) -> None:
     report(sample_run(broken=True), path)
 
-    page = browse(path, "", tmp_path / "profile")
+    page = open_report(path, "", tmp_path / "profile")
 
     assert '<svg width="' in page.partition('id="overview"')[2][:200]
     assert page.count('class="head"') == 5
@@ -239,7 +225,7 @@ def test_browser_draws_journey_and_people(path: Path, tmp_path: Path) -> None:
 def test_browser_shows_one_persons_exact_sequence(path: Path, tmp_path: Path) -> None:
     report(sample_run(broken=True), path)
 
-    page = browse(path, f"person={quote('kabir@example.com')}&sequence", tmp_path / "profile")
+    page = open_report(path, f"person={quote('kabir@example.com')}&sequence", tmp_path / "profile")
 
     person = page.partition('id="person"')[2]
     assert "<h3>kabir@example.com</h3>" in person
@@ -251,7 +237,7 @@ def test_browser_shows_a_message_in_full_with_what_is_wrong(path: Path, tmp_path
     run = sample_run(broken=True)
     report(run, path)
 
-    page = browse(path, run.result.violations[0].entry, tmp_path / "profile")
+    page = open_report(path, run.result.violations[0].entry, tmp_path / "profile")
 
     drawer = page.partition('id="drawer"')[2].partition("</aside>")[0]
     assert '<mark title="$.d[0].ts">"soon"</mark>' in drawer
@@ -287,7 +273,7 @@ def browse_expecting_blocked(path: Path, fragment: str, profile: Path) -> str:
             return done
 
         patch.setattr(subprocess, "run", listening)
-        page = browse(path, fragment, profile)
+        page = open_report(path, fragment, profile)
     assert complaints
     assert all("Blocked script" in line or "Content Security Policy" in line for line in complaints)
     return page
