@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 RUN_TIME := $(VENV)/.run-time
 ALL := $(VENV)/.all
+CLIENTS := tests/clients/node_modules/.package-lock.json
 
-.PHONY: demo test slow fuzz kills format lint types imports pytest benchmark clean
+.PHONY: demo test slow fuzz kills clients format lint types imports pytest benchmark clean
 
 demo: $(RUN_TIME)  ## play the survey journey: 200 people, 4 days, about a second
 	$(BIN)/python run_sim.py run scenarios/survey_follow_up.yaml
@@ -36,6 +37,8 @@ fuzz: $(ALL)  ## every operation of CleverTap and Mailmodo, fuzzed from its cont
 kills: $(ALL)  ## the bridge killed at every point and at any moment, on both stores
 	$(BIN)/pytest -q -n 2 --dist worksteal -m long tests/bridge
 
+clients: $(CLIENTS)  ## Node.js and the clients of others that `make test` then runs against serve
+
 format: $(ALL)  ## let ruff put everything into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -53,6 +56,11 @@ $(ALL): pyproject.toml constraints.txt | $(VENV)
 	$(call install,.[httpx$(comma)test$(comma)check])
 	touch $@ $(RUN_TIME)
 
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json $(ALL)
+	$(call install,.[clients])
+	PATH="$(abspath $(BIN)):$$PATH" npm --prefix tests/clients ci --loglevel=error
+	touch $@
+
 $(VENV):
 ifdef UV
 	uv venv --quiet --python $(PYTHON) $(VENV)
@@ -61,7 +69,7 @@ else
 endif
 
 clean:
-	rm -rf $(VENV) build dist reports .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist reports .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache tests/clients/node_modules
 
 comma := ,
 ifdef UV

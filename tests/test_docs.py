@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tomllib
@@ -255,6 +256,20 @@ def test_every_dependency_has_its_reason_in_the_readme() -> None:
     names = [re.split(r"[<>=\[]", each)[0] for each in _project()["dependencies"]]
 
     assert not [name for name in names if f"| {name} |" not in readme]
+
+
+def test_the_clients_that_tests_run_are_named_with_their_versions() -> None:
+    page = (DOCS / "howto" / "use-independent-clients.md").read_text(encoding="utf-8")
+    installed = json.loads((ROOT / "tests" / "clients" / "package.json").read_text(encoding="utf-8"))
+    pinned = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    )
+
+    named = re.findall(r"^\| `([\w@/-]+)` \((npm|PyPI)\) \| \S+ \| ([\d.]+) \|", page, re.MULTILINE)
+
+    assert {name for name, where, _ in named if where == "npm"} >= {"clevertap", "openapi-client-axios"}
+    for name, where, version in named:
+        assert version == (installed["dependencies"] if where == "npm" else pinned)[name], name
 
 
 def test_the_licence_is_the_text_that_the_project_names() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -180,3 +181,12 @@ def test_every_shipped_operation_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("name", names())
 def test_a_contract_is_loaded_once(name: str) -> None:
     assert load_contract(name) is load_contract(name)
+
+
+@pytest.mark.parametrize("name", names())
+def test_references_are_such_that_simple_tools_can_follow_them(name: str) -> None:
+    """Some makers of clients do not know how a pointer spells `/` and `~`."""
+    text = yaml.safe_dump(load_contract(name).document)
+
+    assert re.findall(r"\$ref: \S*#/", text)
+    assert not re.findall(r"\$ref: \S*~[01]", text)
