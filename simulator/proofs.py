@@ -1,9 +1,10 @@
 """Lists what the fake CleverTap and the fake Mailmodo are called on and send, each with the tests that prove it.
 
-A contract says which section of the vendor notes each operation is from (`info.x-sections`), and what those notes
-name that is not served (`info.x-not-served`). A test says itself what it proves, by the mark
-`@pytest.mark.proves("clevertap", "upload")`; marks are read from the source, so that nothing is imported. The plugin of
-the tests fails a marked test that did not make its fake do what it names.
+A contract says which section of the vendor notes each operation is from (`info.x-sections`), what those notes name
+that is not served (`info.x-not-served`), and which questions they leave open (`info.x-questions`). A test says itself
+what it proves, by the mark `@pytest.mark.proves("clevertap", "upload")`, and which question it holds the fake to, by
+`@pytest.mark.answers("clevertap", 1)`; marks are read from the source, so that nothing is imported. The plugin of the
+tests fails a test that is marked to prove what it did not make its fake do.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ if TYPE_CHECKING:
 
     from contracts import Contract, Operation
 
-__all__ = ["PROVED", "Proof", "operation_of", "operation_table", "proofs", "sections"]
+__all__ = ["PROVED", "Proof", "operation_of", "operation_table", "proofs", "questions", "sections"]
 
 PROVED: Final = ("clevertap", "mailmodo")
 """The vendors whose operations are proved one by one."""
 
 _ROOT: Final = Path(__file__).parents[1]
-_MARK: Final = "proves"
 _NOT_ALWAYS_RUN: Final = frozenset({"long", "skip", "skipif", "xfail"})
 """Marks of tests that prove nothing in the usual run."""
 
@@ -37,28 +37,35 @@ class Proof:
 
     Attributes:
         vendor: Whose operation it is.
-        operation: The `operationId` or webhook, or `segment:track` for what the vendor calls elsewhere.
+        what: The `operationId` or webhook, `segment:track` for what the vendor calls elsewhere, or the row of a question.
         test: `tests/fakes/clevertap/test_upload.py::test_name`.
     """
 
     vendor: str
-    operation: str
+    what: str
     test: str
 
 
-def proofs(folder: Path) -> tuple[Proof, ...]:
+def proofs(folder: Path, mark: str = "proves") -> tuple[Proof, ...]:
     """Read from the source of the tests what each says that it proves.
 
     Args:
         folder: Where the tests are; what is named is relative to the folder that it is in.
+        mark: `proves` for operations, `answers` for questions.
     """
     found: list[Proof] = []
     for path in sorted(folder.rglob("test_*.py")):
         text = path.read_text(encoding="utf-8")
-        if f"{_MARK}(" in text:
+        if f".{mark}(" in text:
             name = path.relative_to(folder.parent).as_posix()
-            found += _marked(ast.parse(text), name)
+            found += _marked(ast.parse(text), name, mark=mark)
     return tuple(found)
+
+
+def questions(contract: Contract) -> dict[str, str]:
+    """Give the questions that the notes leave open, by their row in the notes' table."""
+    rows = contract.document["info"]["x-questions"]["rows"]
+    return dict(rows)
 
 
 def sections(contract: Contract) -> dict[str, str]:
@@ -84,7 +91,7 @@ def operation_of(contract: Contract, name: str) -> Operation:
 
 def operation_table(folder: Path = _ROOT / "tests") -> str:
     """Write the tables of the page: per vendor what is served and sent, and what is not."""
-    found = proofs(folder)
+    found, answers = proofs(folder), proofs(folder, "answers")
     lines: list[str] = []
     for vendor in PROVED:
         contract = load_contract(vendor)
@@ -98,6 +105,17 @@ def operation_table(folder: Path = _ROOT / "tests") -> str:
             f"| {each['section']} | {_code(each['call'])} | {each.get('answers', '')} | {_cell(each['because'])} |"
             for each in contract.document["info"]["x-not-served"]
         ]
+        section = contract.document["info"]["x-questions"]["section"]
+        lines += [
+            "",
+            f"Questions that nothing public answers, answered as the notes recommend (section {section}):",
+            "",
+        ]
+        lines += ["| Row | Question | Proved by |", "| --- | --- | --- |"]
+        lines += [
+            f"| {row} | {_cell(text)} | {_tests_of(contract, row, answers)} |"
+            for row, text in questions(contract).items()
+        ]
         lines.append("")
     return "\n".join(lines).rstrip()
 
@@ -109,22 +127,26 @@ def _row(contract: Contract, name: str, section: str, found: tuple[Proof, ...]) 
         called = f"sends `{operation.method}` to the customer's URL"
     elif ":" in name:
         called = f"calls {load_contract(name.partition(':')[0]).name}: {called}"
-    tests = [f"`{each.test}`" for each in found if (each.vendor, each.operation) == (contract.name, name)]
-    does = _cell(operation.summary)
-    return f"| {section} | {called} | `{operation.id}` | {does} | {'<br>'.join(tests) or 'nothing'} |"
+    does, tests = _cell(operation.summary), _tests_of(contract, name, found)
+    return f"| {section} | {called} | `{operation.id}` | {does} | {tests} |"
 
 
-def _marked(tree: ast.Module, path: str) -> Iterator[Proof]:
+def _tests_of(contract: Contract, what: str, found: tuple[Proof, ...]) -> str:
+    tests = [f"`{each.test}`" for each in found if (each.vendor, each.what) == (contract.name, what)]
+    return "<br>".join(tests) or "nothing"
+
+
+def _marked(tree: ast.Module, path: str, *, mark: str) -> Iterator[Proof]:
     for prefix, node in _tests(tree.body, ""):
         for decorator in node.decorator_list:
             for call in ast.walk(decorator):
                 if (
                     isinstance(call, ast.Call)
                     and isinstance(call.func, ast.Attribute)
-                    and call.func.attr == _MARK
+                    and call.func.attr == mark
                 ):
                     vendor, *names = (ast.literal_eval(argument) for argument in call.args)
-                    yield from (Proof(vendor, name, f"{path}::{prefix}{node.name}") for name in names)
+                    yield from (Proof(vendor, str(name), f"{path}::{prefix}{node.name}") for name in names)
 
 
 def _tests(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from contracts import load_contract
-from simulator.proofs import PROVED, Proof, operation_of, operation_table, proofs, sections
+from simulator.proofs import PROVED, Proof, operation_of, operation_table, proofs, questions, sections
 from tests import conftest
 from tests.fakes.clevertap.account import account
 from tests.fakes.mailmodo.account import open_account
@@ -43,15 +43,15 @@ def test_every_operation_and_webhook_is_in_one_section(vendor: str) -> None:
 
 @pytest.mark.parametrize("vendor", PROVED)
 def test_every_operation_webhook_and_call_has_a_test(vendor: str) -> None:
-    proved = {each.operation for each in FOUND if each.vendor == vendor}
+    proved = {each.what for each in FOUND if each.vendor == vendor}
 
     assert not set(sections(load_contract(vendor))) - proved
 
 
-@pytest.mark.parametrize("proof", FOUND, ids=lambda proof: f"{proof.test}-{proof.operation}")
+@pytest.mark.parametrize("proof", FOUND, ids=lambda proof: f"{proof.test}-{proof.what}")
 def test_a_mark_names_what_there_is(proof: Proof) -> None:
     assert proof.vendor in PROVED
-    assert proof.operation in sections(load_contract(proof.vendor))
+    assert proof.what in sections(load_contract(proof.vendor))
 
 
 def test_marks_are_found_in_parameters_and_classes_and_not_where_tests_do_not_run(tmp_path: Path) -> None:
@@ -86,6 +86,13 @@ def test_long(): ...
         Proof("clevertap", "upload", "tests/test_some.py::test_one"),
     )
     assert "| nothing |" in operation_table(tmp_path / "tests")
+
+
+@pytest.mark.parametrize("vendor", PROVED)
+def test_every_open_question_has_a_test(vendor: str) -> None:
+    answered = {each.what for each in proofs(ROOT / "tests", "answers") if each.vendor == vendor}
+
+    assert answered == set(questions(load_contract(vendor)))
 
 
 # What a marked test must do
@@ -192,6 +199,18 @@ def test_sections_are_those_of_the_notes(vendor: str) -> None:
     assert listed <= {section for section, _ in parts(vendor)}
 
 
+@needs_notes
+@pytest.mark.parametrize("vendor", PROVED)
+def test_questions_are_those_of_the_notes(vendor: str) -> None:
+    contract = load_contract(vendor)
+    text = dict(parts(vendor))[contract.document["info"]["x-questions"]["section"]]
+
+    rows = dict(re.findall(r"^\| (\d+) \| (.*?) \| ", text, re.MULTILINE))
+
+    assert len(rows) > 20
+    assert questions(contract) == rows
+
+
 # What is not served
 
 
@@ -215,6 +234,7 @@ async def test_clevertap_answers_what_it_does_not_serve_as_listed(
 
 
 @pytest.mark.parametrize(("method", "path", "status"), requests_not_served("mailmodo"))
+@pytest.mark.answers("mailmodo", 25, 26)
 async def test_mailmodo_answers_what_it_does_not_serve_as_listed(method: str, path: str, status: int) -> None:
     async with open_account() as mailmodo:
         answered, answer = await mailmodo.call(method, re.sub(r"\{\w+\}", "x", path), {})

@@ -191,6 +191,7 @@ class Dashboard:
             self.settings.render_dollar_names,
             template,
             published_at=self.surroundings.now(),
+            escapes_json=self.settings.escape_json_values,
         )
         self._prepared += 1
         return running

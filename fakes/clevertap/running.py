@@ -35,6 +35,7 @@ class RunningCampaign:
         published_at: Since when it is there.
         is_stopped: Whether nobody qualifies for it any more.
         lead: What it is counted in; None for itself. Sends by API to named people are one campaign for each tag group.
+        escapes_json: Whether values inside the JSON strings of its body are escaped.
         text: What it says, or the Custom Body.
         title: Of a push; the subject of an e-mail.
         link: Where a push leads.
@@ -51,6 +52,7 @@ class RunningCampaign:
     published_at: datetime | None = None
     is_stopped: bool = False
     lead: RunningCampaign | None = None
+    escapes_json: bool = True
     text: LiquidText = field(init=False)
     title: LiquidText = field(init=False)
     link: LiquidText = field(init=False)
@@ -75,7 +77,7 @@ class RunningCampaign:
         body = campaign.body or ""
         self.text = LiquidText(
             body if isinstance(body, str) else json_text(body),
-            is_json=campaign.content_format is ContentFormat.JSON,
+            is_json=campaign.content_format is ContentFormat.JSON and self.escapes_json,
             has_dollar_names=self.has_dollar_names,
         )
         url = self.template.url if self.template else ""

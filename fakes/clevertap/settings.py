@@ -63,6 +63,7 @@ class CleverTapSettings:
         capitalised_keys: Write default bodies with capital first letters, as one sample of the vendor's does.
         webhook_delivered_events: Store the system event `Webhook Delivered` when a webhook was taken.
         render_dollar_names: Replace `${name}` in templates; off, the text stays as it is.
+        escape_json_values: Escape values inside the JSON strings of a Custom Body; off, a quote in a name breaks it.
         delete_after: How long it takes until a profile is deleted that is to be.
         freshness_back: How old an event may be and still trigger a live campaign.
         freshness_ahead: How far in the future, likewise.
@@ -100,6 +101,7 @@ class CleverTapSettings:
     capitalised_keys: bool = False
     webhook_delivered_events: bool = True
     render_dollar_names: bool = True
+    escape_json_values: bool = True
     delete_after: timedelta = timedelta(hours=48)
     freshness_back: timedelta = timedelta(hours=2)
     freshness_ahead: timedelta = timedelta(minutes=2)

@@ -27,6 +27,7 @@ async def bought(ct: Account, *amounts: Any, email: str = "asha@example.com", **
 
 
 @pytest.mark.proves("clevertap", "countEvents", "countProfiles")
+@pytest.mark.answers("clevertap", 13)
 async def test_events_and_the_people_behind_them_are_counted() -> None:
     async with account() as ct:
         await bought(ct, 1, 2, 3)
@@ -59,6 +60,7 @@ async def test_events_and_the_people_behind_them_are_counted() -> None:
         ),
     ],
 )
+@pytest.mark.answers("clevertap", 13)
 async def test_answer_is_polled_by_its_request_id_where_counts_take_time(
     path: str, fields: dict[str, Any]
 ) -> None:

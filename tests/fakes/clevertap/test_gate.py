@@ -28,6 +28,7 @@ def headers(account_id: str | None = GOOD.account_id, passcode: str | None = GOO
         (headers(passcode="WRONG"), "Invalid Credentials"),
     ],
 )
+@pytest.mark.answers("clevertap", 1)
 async def test_wrong_credentials_are_401_in_todays_words(sent: dict[str, str], text: str) -> None:
     async with account() as ct:
         status, answer = await ct.call("POST", "/1/upload", body={"d": [event()]}, headers=sent)
@@ -44,6 +45,7 @@ async def test_wrong_credentials_are_401_in_todays_words(sent: dict[str, str], t
         (headers(passcode="WRONG"), "Passcode Invalid"),
     ],
 )
+@pytest.mark.answers("clevertap", 1)
 async def test_older_texts_come_back_on_demand(sent: dict[str, str], text: str) -> None:
     async with account(CleverTapSettings(legacy_auth_errors=True)) as ct:
         status, answer = await ct.call("POST", "/1/upload", body={"d": []}, headers=sent)
@@ -77,6 +79,7 @@ def test_unknown_region_is_refused_at_once() -> None:
 
 
 @pytest.mark.proves("clevertap", "connect")
+@pytest.mark.answers("clevertap", 2)
 async def test_connect_tells_a_partner_whether_the_credentials_are_right() -> None:
     async with account() as ct:
         assert await ct.call("GET", "/v1/connect?partner=Mailmodo") == (200, {"status": "success"})
@@ -85,6 +88,7 @@ async def test_connect_tells_a_partner_whether_the_credentials_are_right() -> No
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 2)
 async def test_connect_wants_the_partner() -> None:
     async with account() as ct:
         status, _ = await ct.call("GET", "/v1/connect")
@@ -93,6 +97,7 @@ async def test_connect_wants_the_partner() -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/1/nothing", "/2/upload", "/1/upload/", "/1/UPLOAD"])
+@pytest.mark.answers("clevertap", 14)
 async def test_unknown_path_is_200_with_nothing_in_it(path: str) -> None:
     async with account() as ct:
         assert await ct.call("GET", path, headers={}) == (200, None)
@@ -101,6 +106,7 @@ async def test_unknown_path_is_200_with_nothing_in_it(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/1/upload"), ("POST", "/1/profile.json"), ("DELETE", "/1/events.json")]
 )
+@pytest.mark.answers("clevertap", 14)
 async def test_wrong_method_on_a_known_path_is_405(method: str, path: str) -> None:
     async with account() as ct:
         status, answer = await ct.call(method, path)
@@ -113,6 +119,7 @@ async def in_flight(ct: Account, count: int, method: str, path: str, *, body: An
     return [status for status, _ in answers]
 
 
+@pytest.mark.answers("clevertap", 15)
 async def test_sixteenth_upload_in_flight_is_429() -> None:
     async with account() as ct:
         statuses = await in_flight(ct, 16, "POST", "/1/upload", body={"d": [event()]})
@@ -126,6 +133,7 @@ async def test_sixteenth_upload_in_flight_is_429() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 15)
 async def test_fourth_query_in_flight_is_429_whatever_it_asks() -> None:
     async with account() as ct:
         *queries, upload = await asyncio.gather(

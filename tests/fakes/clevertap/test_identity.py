@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.fakes.clevertap.account import Account, account, event, person
 
 
@@ -20,6 +22,7 @@ async def test_unknown_identifier_makes_a_profile_with_an_object_id_of_the_serve
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 9)
 async def test_identity_finds_a_profile_by_its_email_property_without_case() -> None:
     async with account() as ct:
         await ct.upload(
@@ -32,6 +35,7 @@ async def test_identity_finds_a_profile_by_its_email_property_without_case() -> 
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 9)
 async def test_object_id_comes_before_identity() -> None:
     async with account() as ct:
         await ct.upload({"type": "profile", "objectId": "__a1", "profileData": {"Email": "asha@example.com"}})
@@ -42,6 +46,7 @@ async def test_object_id_comes_before_identity() -> None:
         assert ct.facts("event_stored")[0].details["addressed_by"] == {"kind": "objectId", "value": "__a1"}
 
 
+@pytest.mark.answers("clevertap", 9)
 async def test_facebook_and_google_ids_find_their_profile() -> None:
     async with account() as ct:
         await ct.upload({"type": "profile", "FBID": "f1", "profileData": {"Email": "asha@example.com"}})
@@ -53,6 +58,7 @@ async def test_facebook_and_google_ids_find_their_profile() -> None:
         assert [fact.subject for fact in ct.facts("event_stored")] == ["ravi@example.com", "asha@example.com"]
 
 
+@pytest.mark.answers("clevertap", 9)
 async def test_inner_identity_is_bound_to_the_device_named_above() -> None:
     async with account() as ct:
         await ct.upload(event(identity="", objectId="-ios1"))
@@ -63,6 +69,7 @@ async def test_inner_identity_is_bound_to_the_device_named_above() -> None:
         assert ct.fake.state.profiles[0].identities == ["customer-1"]
 
 
+@pytest.mark.answers("clevertap", 9)
 async def test_inner_identity_adds_a_second_identity_and_the_most_recent_is_shown() -> None:
     async with account() as ct:
         await ct.upload(person(identity="customer-1"))

@@ -220,6 +220,7 @@ async def test_constant_property_keeps_answers_to_other_surveys_apart() -> None:
         assert paths(ct) == ["entry yes", "remind sent"]
 
 
+@pytest.mark.answers("clevertap", 25)
 async def test_a_that_is_known_too_late_takes_the_no_path() -> None:
     async with account() as ct:
         await with_people(ct, "asha")

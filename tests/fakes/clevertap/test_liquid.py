@@ -81,6 +81,7 @@ def rendered_json(text: str) -> Any:
         ("plain", "plain"),
     ],
 )
+@pytest.mark.answers("clevertap", 24)
 def test_text_renders(text: str, wanted: str) -> None:
     assert render(text) == wanted
 
@@ -132,6 +133,7 @@ def test_dollar_names_stay_where_they_are_no_notation() -> None:
 @pytest.mark.parametrize(
     "text", ["{% abort %}", '{% abort "no plan" %}', "{% if Profile.visits %}x{% abort %}{% endif %}"]
 )
+@pytest.mark.answers("clevertap", 24)
 def test_abort_drops_the_message(text: str) -> None:
     with pytest.raises(MessageAborted):
         render(text)

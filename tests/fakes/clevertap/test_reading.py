@@ -75,6 +75,7 @@ async def test_profile_is_found_by_each_identifier(query: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["email=x@example.com", "identity=x", "objectId=x"])
+@pytest.mark.answers("clevertap", 11)
 async def test_unknown_profile_is_success_without_a_record(query: str) -> None:
     async with account() as ct:
         assert await ct.call("GET", f"/1/profile.json?{query}") == (200, {"status": "success"})
@@ -146,6 +147,7 @@ async def test_export_may_start_with_the_query_in_the_url_as_the_node_client_doe
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 12)
 async def test_cursor_is_long_percent_encoded_and_not_to_be_encoded_again() -> None:
     async with account() as ct:
         await ct.upload(event())
@@ -181,6 +183,7 @@ async def test_cursor_keeps_its_place() -> None:
         ("/1/profiles.json", [3 * 86400, 1.1 * 86400], "fail"),
     ],
 )
+@pytest.mark.answers("clevertap", 12)
 async def test_cursor_lives_its_time(path: str, waits: list[float], status: str) -> None:
     async with account() as ct:
         await ct.upload(event())
@@ -203,6 +206,7 @@ async def test_cursor_of_one_export_is_none_of_the_other() -> None:
         assert page["error"] == "Incorrect Usage"
 
 
+@pytest.mark.answers("clevertap", 12)
 async def test_page_may_be_still_in_progress() -> None:
     async with account(CleverTapSettings(export_polls=1)) as ct:
         await ct.upload(event())
@@ -220,6 +224,7 @@ async def test_page_may_be_still_in_progress() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 12)
 async def test_pages_are_multiples_of_23_where_the_quirk_is_on() -> None:
     async with account(CleverTapSettings(export_multiples_of_23=True)) as ct:
         await ct.upload(*(event() for _ in range(60)))

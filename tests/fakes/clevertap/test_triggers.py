@@ -24,6 +24,7 @@ from tests.fakes.clevertap.account import (
 
 
 @pytest.mark.parametrize(("age", "count"), [(0, 1), (7199, 1), (7201, 0), (-119, 1), (-125, 0)])
+@pytest.mark.answers("clevertap", 25)
 async def test_old_and_future_events_are_stored_but_trigger_nothing(age: int, count: int) -> None:
     async with account() as ct:
         await with_people(ct, "asha")

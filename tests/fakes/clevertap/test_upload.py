@@ -18,6 +18,7 @@ async def test_all_stored_is_success_with_nothing_unprocessed() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 27)
 async def test_answers_are_compact_json_with_the_recorded_media_type() -> None:
     async with account() as ct:
         await ct.upload(event())
@@ -92,6 +93,7 @@ async def test_predefined_property_is_refused_in_the_recorded_words(
 @pytest.mark.parametrize(
     "ts", [0, -5, "0", 1772422200000, "1772422200000", "2026-03-02T03:30:00Z", 1.5, True, []]
 )
+@pytest.mark.answers("clevertap", 8)
 async def test_timestamp_that_is_no_unix_second_is_525(ts: Any) -> None:
     async with account() as ct:
         assert await ct.refusal(event(ts=ts)) == (
@@ -146,6 +148,7 @@ async def test_nested_event_data_is_512_and_names_the_field() -> None:
         ({"type": "token", "objectId": "ab", "tokenData": {"id": "t", "type": "chrome"}}, 535),
     ],
 )
+@pytest.mark.answers("clevertap", 4)
 async def test_record_is_refused_with_its_code(record: Any, code: int) -> None:
     async with account() as ct:
         found, text = await ct.refusal(record)
@@ -157,6 +160,7 @@ async def test_record_is_refused_with_its_code(record: Any, code: int) -> None:
 
 
 @pytest.mark.parametrize("name", [*RESERVED_EVENTS, "notification sent", "NotificationSent"])
+@pytest.mark.answers("clevertap", 26)
 async def test_reserved_event_name_is_513_however_it_is_written(name: str) -> None:
     async with account() as ct:
         code, _ = await ct.refusal(event(name))
@@ -164,6 +168,7 @@ async def test_reserved_event_name_is_513_however_it_is_written(name: str) -> No
         assert code == 513
 
 
+@pytest.mark.answers("clevertap", 26)
 async def test_other_system_event_names_are_taken() -> None:
     async with account() as ct:
         answer = await ct.upload(event("App Installed"), event("Charged", evtData={"Items": [{"sku": "a"}]}))
@@ -215,6 +220,7 @@ async def test_echo_shows_the_phone_as_a_number_once_it_has_passed() -> None:
         }
 
 
+@pytest.mark.answers("clevertap", 8)
 async def test_timestamp_may_be_a_digit_string_and_defaults_to_now() -> None:
     async with account() as ct:
         await ct.upload(event(ts=str(NOW_TS - 60)), event())
@@ -223,6 +229,7 @@ async def test_timestamp_may_be_a_digit_string_and_defaults_to_now() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 8)
 async def test_iso_timestamp_is_taken_where_the_account_does() -> None:
     async with account(CleverTapSettings(accept_iso_ts=True)) as ct:
         await ct.upload(event(ts="2026-03-02T03:00:00.000Z"))
@@ -249,6 +256,7 @@ async def test_dry_run_zero_is_a_real_upload() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 3)
 async def test_empty_list_is_success_with_nothing_processed() -> None:
     async with account() as ct:
         assert await ct.upload() == {"status": "success", "processed": 0, "unprocessed": []}
@@ -274,6 +282,7 @@ async def test_empty_list_is_success_with_nothing_processed() -> None:
         pytest.param(b'{"d": [' + b",".join([b"{}"] * 1001) + b"]}", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.answers("clevertap", 3)
 async def test_body_that_is_no_upload_is_a_malformed_request(body: bytes) -> None:
     async with account() as ct:
         status, answer = await ct.call("POST", "/1/upload", body=body)
@@ -299,6 +308,7 @@ async def test_huge_numbers_are_kept_and_shown() -> None:
         assert ct.facts("event_stored")[0].details["properties"] == {"n": 10**400, "x": 1e308}
 
 
+@pytest.mark.answers("clevertap", 6, 7)
 async def test_forbidden_characters_are_stripped_and_long_values_cut() -> None:
     async with account() as ct:
         await ct.upload(event("MM: Email; Opened!", evtData={"a.b": "x" * 600, "nothing": None}))
@@ -366,6 +376,7 @@ async def test_refused_event_is_told_with_its_code() -> None:
         )
 
 
+@pytest.mark.answers("clevertap", 6)
 async def test_what_is_not_stored_as_sent_stands_in_the_error_stream() -> None:
     async with account() as ct:
         await ct.upload(event("Charged", evtData={"a.b": 1, "long": "x" * 600, "kept": 1}))

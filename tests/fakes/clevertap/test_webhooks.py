@@ -28,6 +28,7 @@ from tests.fakes.clevertap.account import (
 
 
 @pytest.mark.proves("clevertap", "templateTest")
+@pytest.mark.answers("clevertap", 21, 22, 23)
 async def test_template_is_saved_after_a_test_call_that_is_answered_200() -> None:
     async with account() as ct:
         await ct.fake.add_webhook("mailmodo", url=HOOK, headers={"X-Token": "t"}, basic=("me", "secret"))
@@ -46,6 +47,7 @@ async def test_template_is_saved_after_a_test_call_that_is_answered_200() -> Non
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 404, 500])
+@pytest.mark.answers("clevertap", 23)
 async def test_template_is_refused_when_the_test_call_gets_anything_but_200(status: int) -> None:
     async with account(CleverTapSettings(webhook_any_2xx=True)) as ct:
         ct.receiver.answer = lambda _: web.Response(status=status)
@@ -120,6 +122,7 @@ async def test_seeds_own_body_is_rendered() -> None:
         ]
 
 
+@pytest.mark.answers("clevertap", 16, 18)
 async def test_webhook_is_tried_three_times_fifteen_seconds_apart() -> None:
     async with account() as ct:
         await with_people(ct, "asha")
@@ -141,6 +144,7 @@ async def test_webhook_is_tried_three_times_fifteen_seconds_apart() -> None:
         ct.stage.recorder.check()
 
 
+@pytest.mark.answers("clevertap", 17)
 async def test_only_200_is_success_unless_the_account_takes_every_2xx() -> None:
     for any_2xx, attempts in ((False, 3), (True, 1)):
         async with account(CleverTapSettings(webhook_any_2xx=any_2xx)) as ct:
@@ -154,6 +158,7 @@ async def test_only_200_is_success_unless_the_account_takes_every_2xx() -> None:
             assert len(ct.stage.recorder.webhooks("customBody")) == attempts
 
 
+@pytest.mark.answers("clevertap", 16)
 async def test_slow_receiver_times_out_after_five_seconds_and_gets_it_again() -> None:
     seen: list[float] = []
 
@@ -211,6 +216,7 @@ async def test_aborted_message_is_dropped_and_counted() -> None:
         assert ct.fake.statistics("ask").errors == {"LiquidLogicAborted": 1}
 
 
+@pytest.mark.answers("clevertap", 22)
 async def test_text_body_goes_as_plain_text_and_template_headers_win() -> None:
     for headers, wanted in (({}, "text/plain; charset=utf-8"), ({"content-type": "text/csv"}, "text/csv")):
         async with account() as ct:
@@ -248,6 +254,7 @@ async def test_personalised_url_is_rendered_and_a_bad_one_counted() -> None:
 
 
 @pytest.mark.proves("clevertap", "defaultBroadcast")
+@pytest.mark.answers("clevertap", 19, 20)
 async def test_default_body_is_a_broadcast_in_batches() -> None:
     async with account(CleverTapSettings(broadcast_size=2)) as ct:
         await with_people(ct, "asha", "ravi", "mina")
@@ -269,6 +276,7 @@ async def test_default_body_is_a_broadcast_in_batches() -> None:
 
 
 @pytest.mark.proves("clevertap", "defaultBody")
+@pytest.mark.answers("clevertap", 20)
 async def test_default_body_with_liquid_pairs_is_one_object_per_person() -> None:
     async with account(CleverTapSettings(capitalised_keys=True)) as ct:
         await with_people(ct, "asha", "ravi")

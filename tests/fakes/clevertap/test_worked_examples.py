@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -34,6 +35,7 @@ from tests.fakes.clevertap.account import (
     with_webhook,
 )
 from tests.fakes.clevertap.examples import (
+    ACCOUNT,
     EMAIL,
     EXAMPLES,
     OPENED,
@@ -185,6 +187,7 @@ FORBIDDEN: Final = "% > < ! | & . : ; $ ' \" \\"
 
 @pytest.mark.shows("4", FORBIDDEN)
 @pytest.mark.parametrize("character", [*FORBIDDEN.split(), "#"])
+@pytest.mark.answers("clevertap", 7)
 async def test_forbidden_characters_are_taken_out_of_names(character: str) -> None:
     """Section 15, row 7: stripped and accepted, as the SDKs do; `#` only from the keys of profiles."""
     async with account() as ct:
@@ -236,6 +239,7 @@ async def test_names_without_case_and_blanks() -> None:
         (None, [str(n) for n in range(101)], [str(n) for n in range(1, 101)]),
     ],
 )
+@pytest.mark.answers("clevertap", 10)
 async def test_operators(before: Any, change: Any, after: Any) -> None:
     async with account() as ct:
         if before is not None:
@@ -268,15 +272,22 @@ async def test_tokens_by_type(kind: str, object_id: str, platform: str) -> None:
         assert (shown["platform"], shown["push_token"]) == (platform, "t")
 
 
-@pytest.mark.parametrize(("count", "stored"), [(256, 1), (257, 0)])
-async def test_properties_an_event_may_have(count: int, stored: int) -> None:
-    """Section 15, row 5."""
-    async with account() as ct:
+@pytest.mark.parametrize(
+    ("limit", "count", "stored"), [(256, 256, 1), (256, 257, 0), (100, 100, 1), (100, 101, 0)]
+)
+@pytest.mark.answers("clevertap", 5)
+async def test_properties_an_event_may_have(limit: int, count: int, stored: int) -> None:
+    """Section 15, row 5: 256, or the 100 of today in a strict account."""
+    settings = (
+        ACCOUNT if limit == ACCOUNT.max_event_properties else CleverTapSettings(max_event_properties=limit)
+    )
+    async with account(settings) as ct:
         answer = await ct.upload(event(evtData={f"k{n}": n for n in range(count)}))
 
         assert answer["processed"] == stored
 
 
+@pytest.mark.answers("clevertap", 6)
 async def test_longest_key_and_value() -> None:
     """Section 15, row 6: cut, stored, and told in the error stream."""
     async with account() as ct:
@@ -586,6 +597,7 @@ async def test_default_body(*, is_broadcast: bool) -> None:
 @pytest.mark.shows("12.4", "Webhook Dispatch Failed", "Webhook Delivered", "Campaign Id")
 @pytest.mark.shows("14.3", "Webhook Delivered")
 @pytest.mark.parametrize("status", [200, 201, 204, 301, 404, 500])
+@pytest.mark.answers("clevertap", 17, 18)
 async def test_delivery_of_a_webhook(status: int) -> None:
     """Section 15, rows 16 to 18: only 200 is success; 5 s, two more tries, 15 s apart, after a 4xx as well."""
     async with account() as ct:
@@ -609,6 +621,57 @@ async def test_delivery_of_a_webhook(status: int) -> None:
             assert events == []
         failed = {} if status == 200 else {"Webhook Dispatch Failed": 1}
         assert ct.fake.statistics("ask").errors == failed
+
+
+@pytest.mark.parametrize(
+    ("settings", "tries", "gap_s"),
+    [
+        (ACCOUNT, 3, 20),
+        (CleverTapSettings(webhook_timeout_s=3, webhook_retries=1, webhook_spacing_s=7), 2, 10),
+        (CleverTapSettings(webhook_timeout_s=1, webhook_retries=0), 1, 0),
+    ],
+)
+@pytest.mark.answers("clevertap", 16)
+async def test_time_and_tries_of_a_webhook_are_settings(
+    settings: CleverTapSettings, tries: int, gap_s: float
+) -> None:
+    """Section 15, row 16: 5 s for an answer, two retries, 15 s apart."""
+
+    async def silent(request: web.Request) -> web.Response:
+        await asyncio.sleep(0 if b"is_test" in await request.read() else 3600)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/slow", silent)
+    async with account(settings) as ct:
+        await ct.stage.network.serve(app, ["slow.test"])
+        await with_people(ct, "asha")
+        await ct.fake.add_webhook("slow", url="https://slow.test/slow")
+        ct.fake.add_campaign(WebhookCampaign(name="ask", webhook="slow", body="{}"))
+
+        await ct.fake.launch("ask")
+        await ct.settle(120)
+
+        made = ct.stage.recorder.webhooks("customBody")
+        assert [one.error for one in made] == ["timeout"] * tries
+        gaps = [(later.started_at - sooner.started_at).total_seconds() for sooner, later in pairwise(made)]
+        assert gaps == pytest.approx([gap_s] * (tries - 1), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes"), [(ACCOUNT, [100, 1]), (CleverTapSettings(broadcast_size=1), [1] * 101)]
+)
+@pytest.mark.answers("clevertap", 19)
+async def test_people_in_one_request_of_a_broadcast(settings: CleverTapSettings, sizes: list[int]) -> None:
+    """Section 15, row 19."""
+    async with account(settings) as ct:
+        await with_people(ct, *(f"p{n}" for n in range(101)))
+        await with_webhook(ct, body=None)
+
+        await ct.fake.launch("ask")
+        await ct.settle()
+
+        assert [len(body["profiles"]) for body in ct.bodies()] == sizes
 
 
 @pytest.mark.shows("12.4", "Invalid Webhook URL")
@@ -684,6 +747,7 @@ async def rendered(text: str, *, data: Mapping[str, Any] | None = None) -> str:
         ("{{ Profile.name }} {{ profile.Email }} {{ event.price }}", f"Asha Rao {EMAIL} 499"),
     ],
 )
+@pytest.mark.answers("clevertap", 24)
 async def test_notation_renders(text: str, wanted: str) -> None:
     assert await rendered(text) == wanted
 
@@ -715,6 +779,7 @@ async def test_tags_and_comparisons() -> None:
 
 
 @pytest.mark.shows("13", "${user_email}")
+@pytest.mark.answers("clevertap", 24)
 async def test_literal_placeholder_goes_out_where_the_setting_is_off() -> None:
     async with account(CleverTapSettings(render_dollar_names=False)) as ct:
         await with_people(ct, "asha")
@@ -724,6 +789,22 @@ async def test_literal_placeholder_goes_out_where_the_setting_is_off() -> None:
         await ct.settle()
 
         assert ct.bodies() == [{"email": "${user_email}"}]
+
+
+@pytest.mark.parametrize("escapes", [True, False])
+@pytest.mark.answers("clevertap", 24)
+async def test_quote_in_a_value_breaks_a_body_where_values_are_not_escaped(*, escapes: bool) -> None:
+    """Section 15, row 24: escaped when the setting says so, which it does by default."""
+    async with account(CleverTapSettings(escape_json_values=escapes)) as ct:
+        await ct.upload(person(Name='Asha "Ash" Rao'), person("ravi@example.com", Name="Ravi"))
+        await with_webhook(ct, body={"name": "{{ Profile.Name }}"})
+
+        await ct.fake.launch("ask")
+        await ct.settle()
+
+        broken = [fact.subject for fact in ct.facts("message_dropped")]
+        assert [body["name"] for body in ct.bodies()] == (['Asha "Ash" Rao', "Ravi"] if escapes else ["Ravi"])
+        assert broken == ([] if escapes else [EMAIL])
 
 
 # Qualification
@@ -760,6 +841,7 @@ async def test_list_by_api_tells_of_its_members() -> None:
 
 
 @pytest.mark.parametrize(("age_s", "sent"), [(0, 1), (2 * 3600, 1), (2 * 3600 + 1, 0), (-120, 1), (-125, 0)])
+@pytest.mark.answers("clevertap", 25)
 async def test_freshness_of_events_for_live_campaigns(age_s: int, sent: int) -> None:
     """Section 15, row 25; the event is stored all the same."""
     async with account(CleverTapSettings(upload_takes_s=0)) as ct:

@@ -50,6 +50,7 @@ async def test_everybody_on_the_list_gets_a_mail_with_their_own_values() -> None
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 11)
 async def test_who_left_gets_nothing_and_is_counted_as_blocked() -> None:
     async with open_account() as mailmodo:
         list_id = await fill_list(mailmodo, *PEOPLE)
@@ -62,6 +63,7 @@ async def test_who_left_gets_nothing_and_is_counted_as_blocked() -> None:
         assert (report["scheduled"], report["sent"], report["blocked"]) == (3, 2, 1)
 
 
+@pytest.mark.answers("mailmodo", 6)
 async def test_the_same_list_is_refused_for_24_hours_unless_the_key_is_new() -> None:
     async with open_account() as mailmodo:
         list_id = await fill_list(mailmodo, PEOPLE[0])

@@ -150,6 +150,7 @@ async def test_what_is_no_time_is_refused(given: object) -> None:
         mailmodo.recorder.check(sent=False)
 
 
+@pytest.mark.answers("mailmodo", 10)
 async def test_segments_are_told_from_lists() -> None:
     async with open_account() as mailmodo:
         mailmodo.fake.state.open_list("VIPs")
@@ -216,6 +217,7 @@ async def test_batch_with_an_address_twice_is_refused() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 5)
 async def test_batch_of_more_than_100_is_refused() -> None:
     async with open_account() as mailmodo:
         values = [{"email": f"p{number}@example.com"} for number in range(101)]
@@ -240,6 +242,7 @@ async def test_static_segment_takes_nobody() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 5)
 async def test_batch_beside_another_is_refused() -> None:
     async with open_account(MailmodoSettings(batch_takes_s=2)) as mailmodo:
         bodies = [{"listName": "all", "values": [{"email": f"{name}@example.com"}]} for name in ("a", "b")]
@@ -324,6 +327,7 @@ async def test_kinds_of_mail_can_be_chosen() -> None:
 
 
 @pytest.mark.proves("mailmodo", "archiveContact")
+@pytest.mark.answers("mailmodo", 7)
 async def test_archived_contact_is_gone_until_it_is_added_again() -> None:
     async with open_account() as mailmodo:
         contact, body = {"email": "asha@example.com", "listName": "all"}, {"email": "asha@example.com"}

@@ -20,6 +20,7 @@ def amp_fields(mailmodo: Account, ref: str, **answers: str) -> dict[str, str]:
 
 
 @pytest.mark.proves("mailmodo", "openPixel")
+@pytest.mark.answers("mailmodo", 24)
 async def test_every_fetch_of_the_pixel_is_an_open_of_its_part() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -61,6 +62,7 @@ async def test_unknown_pixel_is_a_pixel_and_no_open() -> None:
 
 
 @pytest.mark.proves("mailmodo", "followLink")
+@pytest.mark.answers("mailmodo", 24)
 async def test_click_redirects_and_is_just_a_click() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail(data={"plan": "Gold & more"})
@@ -107,6 +109,7 @@ async def test_link_that_leads_nowhere_is_a_page_that_says_so(path: str) -> None
         pytest.param("POST", marks=pytest.mark.proves("mailmodo", "unsubscribeOneClick")),
     ],
 )
+@pytest.mark.answers("mailmodo", 24)
 async def test_unsubscribing_counts_once(method: str) -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -147,6 +150,7 @@ async def test_spam_mark_counts_once_and_blocks_the_contact() -> None:
 
 
 @pytest.mark.proves("mailmodo", "submitAmpForm")
+@pytest.mark.answers("mailmodo", 23)
 async def test_amp_form_is_stored_by_question() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail(clevertap_id="ct-1")
@@ -175,6 +179,7 @@ async def test_amp_form_is_stored_by_question() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 23)
 async def test_amp_form_may_come_as_multipart() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -191,6 +196,7 @@ async def test_amp_form_may_come_as_multipart() -> None:
 
 
 @pytest.mark.proves("mailmodo", "submitAmpForm")
+@pytest.mark.answers("mailmodo", 23)
 async def test_amp_cors_version_2_names_the_sender() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -208,6 +214,7 @@ async def test_amp_cors_version_2_names_the_sender() -> None:
 
 
 @pytest.mark.proves("mailmodo", "submitAmpForm")
+@pytest.mark.answers("mailmodo", 23)
 async def test_amp_cors_version_1_names_origin_and_sender() -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()

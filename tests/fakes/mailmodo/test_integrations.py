@@ -24,6 +24,7 @@ ACCOUNT = CleverTapSettings()
         ("WRO-NGP-ASSC", False),
     ],
 )
+@pytest.mark.answers("mailmodo", 16)
 async def test_clevertap_gets_one_sample_open_of_hello_at_mailmodo(*, passcode: str, is_saved: bool) -> None:
     """Source: CleverTap docs, "Mailmodo"."""
     made: list[Any] = []
@@ -49,6 +50,7 @@ async def test_clevertap_gets_one_sample_open_of_hello_at_mailmodo(*, passcode: 
 
 @pytest.mark.parametrize("region", ["us", "eu"])
 @pytest.mark.proves("mailmodo", "segment:track")
+@pytest.mark.answers("mailmodo", 20)
 async def test_segment_gets_one_sample_open(region: Any) -> None:
     """Source: Segment docs, "Mailmodo Source"."""
     made: list[Any] = []
@@ -72,6 +74,7 @@ async def test_segment_gets_one_sample_open(region: Any) -> None:
         opened.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 20)
 async def test_nobody_there_is_told() -> None:
     made: list[Any] = []
 

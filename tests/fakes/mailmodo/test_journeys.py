@@ -191,6 +191,7 @@ class TestEmailCard:
             assert "eventData" not in body
             assert body["lastCampaignEmailRef"] == field.mailmodo.mails[0].id
 
+    @pytest.mark.answers("mailmodo", 21)
     async def test_its_campaign_is_the_journeys_own(self) -> None:
         async with open_field() as field:
             self.cards(field, None)
@@ -207,6 +208,7 @@ class TestEmailCard:
 
 
 class TestStartAndAbort:
+    @pytest.mark.answers("mailmodo", 12)
     async def test_a_second_instance_wants_to_be_allowed(self) -> None:
         async with open_field() as field:
             journey = field.journey(EntryKind.API, cards=(Wait(3600), field.card))

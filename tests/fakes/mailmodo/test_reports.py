@@ -132,6 +132,7 @@ async def test_report_without_a_body_and_with_a_wrong_one() -> None:
         mailmodo.recorder.check(sent=False)
 
 
+@pytest.mark.answers("mailmodo", 9)
 async def test_report_of_an_unknown_campaign_is_refused() -> None:
     async with open_account() as mailmodo:
         path = "/api/v1/campaignReports/7b2ba29e-1ea4-5b26-a5a1-3e9ef3cc11c4"

@@ -63,6 +63,7 @@ async def test_campaign_may_be_named_in_the_body() -> None:
 
 
 @pytest.mark.proves("mailmodo", "triggerCampaignByToken")
+@pytest.mark.answers("mailmodo", 13)
 async def test_own_trigger_url_wants_its_token_and_no_key() -> None:
     async with open_account() as mailmodo:
         url = mailmodo.fake.trigger_url(mailmodo.survey)
@@ -78,6 +79,7 @@ async def test_own_trigger_url_wants_its_token_and_no_key() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 15)
 async def test_setup_steps_offer_the_url_and_a_body_with_the_templates_variables() -> None:
     async with open_account() as mailmodo:
         steps = mailmodo.fake.setup_steps(mailmodo.survey)
@@ -131,6 +133,7 @@ async def test_setup_steps_of_the_rest_api_offer_its_url_and_the_key(app: str) -
 @pytest.mark.parametrize(
     ("key", "message"), [("", "mmApiKey is missing"), ("AAAAAAA-AAAAAAA-AAAAAAA-AAAAAAA", "Invalid mmApiKey")]
 )
+@pytest.mark.answers("mailmodo", 1)
 async def test_missing_or_wrong_key_is_answered_for_both_kinds_of_client(key: str, message: str) -> None:
     async with open_account() as mailmodo:
         url = mailmodo.url(f"/api/v1/triggerCampaign/{mailmodo.survey.id}")
@@ -152,6 +155,7 @@ async def test_key_is_found_under_any_case_of_its_header() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 1)
 async def test_status_for_a_bad_key_can_be_set() -> None:
     async with open_account(MailmodoSettings(bad_key_status=403)) as mailmodo:
         status, _ = await mailmodo.call("GET", "/api/v1/campaigns", headers={"mmApiKey": "no"})
@@ -160,6 +164,7 @@ async def test_status_for_a_bad_key_can_be_set() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 2)
 async def test_unknown_campaign_and_bulk_campaign_cannot_be_triggered() -> None:
     async with open_account() as mailmodo:
         bulk = mailmodo.fake.state.add_campaign(
@@ -178,6 +183,7 @@ async def test_unknown_campaign_and_bulk_campaign_cannot_be_triggered() -> None:
 @pytest.mark.parametrize(
     "email", ["${user_email}", "", None, 7, ["a@example.com"], "a@b", "a b@example.com", "@x.com"]
 )
+@pytest.mark.answers("mailmodo", 3)
 async def test_bad_address_is_refused_as_a_validation_error(email: object) -> None:
     async with open_account() as mailmodo:
         path = f"/api/v1/triggerCampaign/{mailmodo.survey.id}"
@@ -187,6 +193,7 @@ async def test_bad_address_is_refused_as_a_validation_error(email: object) -> No
         mailmodo.recorder.check(sent=False)
 
 
+@pytest.mark.answers("mailmodo", 3)
 async def test_bad_address_may_be_answered_200_as_the_dynamic_form_document_shows() -> None:
     async with open_account(MailmodoSettings(invalid_email_status=200)) as mailmodo:
         path = f"/api/v1/triggerCampaign/{mailmodo.survey.id}"
@@ -266,6 +273,7 @@ async def test_subject_sender_name_and_reply_to_can_be_overridden() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 8)
 async def test_trigger_adds_to_a_list_by_name_or_id_and_names_it() -> None:
     async with open_account() as mailmodo:
         path = f"/api/v1/triggerCampaign/{mailmodo.survey.id}"
@@ -291,6 +299,7 @@ async def test_repeated_trigger_sends_again() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 15)
 async def test_clevertap_id_is_read_at_the_top_then_inside_data() -> None:
     async with open_account() as mailmodo:
         await mailmodo.mail(clevertap_id="top", data={"clevertap_id": "inside"})
@@ -346,6 +355,7 @@ async def test_soft_bounce_is_reported_and_blocks_nobody() -> None:
 
 
 @pytest.mark.parametrize("way", ["api", "link", "spam", "type"])
+@pytest.mark.answers("mailmodo", 11)
 async def test_suppressed_contact_is_scheduled_and_gets_nothing(way: str) -> None:
     async with open_account() as mailmodo:
         mail = await mailmodo.mail()
@@ -411,6 +421,7 @@ async def test_mail_and_facts_name_the_trigger_as_their_cause() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 4)
 async def test_calls_above_the_rate_are_refused_until_a_second_has_passed() -> None:
     async with open_account(MailmodoSettings(requests_per_s=5)) as mailmodo:
         statuses = [(await mailmodo.call("GET", "/api/v1/campaigns"))[0] for _ in range(6)]

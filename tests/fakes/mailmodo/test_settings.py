@@ -18,6 +18,7 @@ from tests.fakes.mailmodo.account import open_account
         (MailmodoSettings(plan="Max", requests_per_s=2), 2),
     ],
 )
+@pytest.mark.answers("mailmodo", 4)
 async def test_the_plan_limits_the_calls_of_a_second(settings: MailmodoSettings, limit: int | None) -> None:
     async with open_account(settings) as mailmodo:
         statuses = [(await mailmodo.call("GET", "/api/v1/getAllTemplates"))[0] for _ in range(60)]
@@ -27,6 +28,7 @@ async def test_the_plan_limits_the_calls_of_a_second(settings: MailmodoSettings,
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(1, "1"), (3, "3"), (None, None)])
+@pytest.mark.answers("mailmodo", 4)
 async def test_a_refused_call_is_told_to_wait_or_told_nothing(
     seconds: int | None, header: str | None
 ) -> None:

@@ -41,6 +41,7 @@ async def post(mailmodo: Account, form: SignUpForm, **options: Any) -> tuple[int
     ids=["json", "form"],
 )
 @pytest.mark.proves("mailmodo", "submitSignUpForm")
+@pytest.mark.answers("mailmodo", 14)
 async def test_a_visitor_comes_onto_the_forms_list_without_a_key(options: dict[str, Any]) -> None:
     async with open_form() as (mailmodo, form):
         status, answer, headers = await post(mailmodo, form, headers={"Origin": SITE}, **options)
@@ -53,6 +54,7 @@ async def test_a_visitor_comes_onto_the_forms_list_without_a_key(options: dict[s
 
 
 @pytest.mark.parametrize(("status", "wanted"), [(200, 200), (409, 409)])
+@pytest.mark.answers("mailmodo", 14)
 async def test_a_repeat_is_answered_as_set(status: Any, wanted: int) -> None:
     async with open_form(MailmodoSettings(repeated_signup_status=status)) as (mailmodo, form):
         await post(mailmodo, form, json={"email": ASHA})
@@ -62,6 +64,7 @@ async def test_a_repeat_is_answered_as_set(status: Any, wanted: int) -> None:
         assert again == wanted
 
 
+@pytest.mark.answers("mailmodo", 14)
 async def test_other_web_sites_are_refused() -> None:
     async with open_form() as (mailmodo, form):
         status, _answer, _headers = await post(

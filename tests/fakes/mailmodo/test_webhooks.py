@@ -77,6 +77,7 @@ async def test_every_activity_is_posted_once_with_its_documented_properties() ->
 
 
 @pytest.mark.proves("mailmodo", "activity")
+@pytest.mark.answers("mailmodo", 21)
 async def test_body_says_who_what_when_and_of_which_mail() -> None:
     receiver = Receiver()
     async with open_account(receiver=receiver) as mailmodo:
@@ -152,6 +153,7 @@ async def test_webhook_names_the_persons_own_request_as_its_cause() -> None:
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 22)
 async def test_webhook_is_tried_five_times_with_doubling_waits() -> None:
     receiver = Receiver()
     receiver.answer = lambda _: web.Response(status=503)
@@ -171,6 +173,7 @@ async def test_webhook_is_tried_five_times_with_doubling_waits() -> None:
 @pytest.mark.parametrize(
     ("status", "tries"), [(200, 1), (204, 1), (302, 1), (400, 1), (401, 1), (429, 2), (500, 2)]
 )
+@pytest.mark.answers("mailmodo", 22)
 async def test_only_429_and_5xx_are_tried_again(status: int, tries: int) -> None:
     receiver = Receiver()
     receiver.answer = lambda attempt: web.Response(status=status if attempt == 1 else 200)
@@ -183,6 +186,7 @@ async def test_only_429_and_5xx_are_tried_again(status: int, tries: int) -> None
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 22)
 async def test_receiver_that_says_nothing_is_given_ten_seconds_a_try() -> None:
     async def hang(request: web.Request) -> web.Response:
         await asyncio.sleep(3600)
