@@ -20,7 +20,7 @@ from bridge.errors import InletOff, StoreUnavailable, Unauthentic
 from bridge.health import Health, View
 from bridge.housekeeping import Housekeeper
 from bridge.ingest import Ingest
-from bridge.routing import Router
+from bridge.routing import Router, load_table
 from bridge.sending import Sender
 from bridge.settings import table
 from bridge.sources import Incoming, make_sources
@@ -72,12 +72,16 @@ class Bridge:
             settings: What it is told.
             now: The time, an aware UTC instant.
             random: Where chance comes from: the jitter of back-off.
+
+        Raises:
+            SettingsInvalid: The routing table is wrong.
         """
         self._now = now
         self._random = random
         self._store = make_store(settings)
         self._store.listen(self._wake)
         self.telemetry = Telemetry(open_spans() if settings.tracing else NO_SPANS)
+        self._table = load_table(settings.routing_file)
         self._take_up(settings)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._housekeeper = Housekeeper(
@@ -121,7 +125,7 @@ class Bridge:
         self._sources = make_sources(settings)
         self._destinations = make_destinations(settings)
         self._never_twice = _never_twice(self._destinations.values())
-        router = Router(settings, self._destinations)
+        router = Router(settings, self._destinations, table=self._table)
         self._ingest = Ingest(self._store, router, wake=self._wake, telemetry=self.telemetry)
         self._desk = Desk(
             self._store, ingest=self._ingest, sources=self._sources, now=self._now, wake=self._wake
@@ -152,7 +156,11 @@ class Bridge:
         """Take up new settings while webhooks go on being taken; calls in flight end under the old ones.
 
         What needs a restart stays as it is, and the log says so.
+
+        Raises:
+            SettingsInvalid: The routing table is wrong; nothing is changed.
         """
+        table_ = load_table(settings.routing_file)
         async with self._changing:
             old = self.settings
             changed = [row for row in table() if getattr(old, row.name) != getattr(settings, row.name)]
@@ -160,11 +168,13 @@ class Bridge:
             taken = [row.name for row in changed if not row.needs_restart]
             for name in kept:
                 _log.warning("a changed setting needs a restart", extra={"setting": name})
+            is_rerouted, self._table = table_ != self._table, table_
             self._take_up(replace(settings, **{name: getattr(old, name) for name in kept}))
             if self._session is not None and taken:
                 await self._stop_dispatchers()
                 self._start_dispatchers(self._session)
-            _log.info("settings were read again", extra={"changed": " ".join(taken) or "nothing"})
+            told = [*taken, *(["the routing table"] if is_rerouted else [])]
+            _log.info("settings were read again", extra={"changed": " ".join(told) or "nothing"})
 
     async def stop(self) -> None:
         """Refuse webhooks, finish calls in flight, hand back what was not sent, and close the store."""

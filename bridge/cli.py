@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -25,7 +25,16 @@ _BAD_INPUT: Final = 2
 
 
 class _WithTable(click.Group):
-    """A command whose help ends with every setting."""
+    """A command whose help ends with every setting, and which tells what is wrong with them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it; what is wrong with settings or the routing table is said, and ends it with code 2."""
+        try:
+            return super().invoke(ctx)
+        except SettingsInvalid as error:
+            for problem in error.problems:
+                click.echo(f"error: {problem}", err=True)
+            sys.exit(_BAD_INPUT)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         super().format_epilog(ctx, formatter)
@@ -59,12 +68,7 @@ def main(context: click.Context, file: Path | None) -> None:
 
     Example: python -m bridge --settings bridge.toml
     """
-    try:
-        context.obj = Settings.load(file)
-    except SettingsInvalid as error:
-        for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
-        sys.exit(_BAD_INPUT)
+    context.obj = Settings.load(file)
     if context.invoked_subcommand is None:
         configure(context.obj)
         for line in Settings.misspelt_variables():

@@ -15,6 +15,7 @@ from bridge.app import Bridge
 from bridge.errors import ExtraMissing, SettingsInvalid, StoreUnavailable
 from bridge.logs import configure
 from bridge.real_environment import RANDOM, now
+from bridge.routing import load_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,12 +82,12 @@ async def _reload_whenever(asked: asyncio.Event, bridge: Bridge, read_again: Cal
         asked.clear()
         try:
             settings = read_again()
+            load_table(settings.routing_file)  # what is wrong with it is told before anything is taken up
+            configure(settings)
+            await bridge.reload(settings)
         except SettingsInvalid as error:
             for problem in error.problems:
                 _log.error("settings are wrong, and stay as they were", extra={"problem": str(problem)})
-            continue
-        configure(settings)
-        await bridge.reload(settings)
 
 
 def _fail(message: str) -> int:

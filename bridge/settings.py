@@ -62,6 +62,11 @@ class Settings:
         unit="days",
         least=0,
     )
+    routing_file: str = setting(
+        "",
+        "A routing table of one's own, in YAML: it takes the place of the shipped one, or extends it; read again at"
+        " SIGHUP.",
+    )
     max_body_bytes: int = setting(
         4_194_304,
         "Largest webhook that is taken; a larger one is answered 413.",

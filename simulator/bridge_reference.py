@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from bridge.admin import ADMIN_ROUTES
 from bridge.configuration import reference_table
 from bridge.metrics import METRICS
+from bridge.routing import table_schema
+from bridge.routing.vocabulary import FILTERS, FUNCTIONS, NAMES, PARTS, TESTS
 from bridge.settings import table
 from contracts import load_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["admin_api", "metrics", "settings"]
+__all__ = ["admin_api", "metrics", "routing", "settings"]
 
 
 def settings() -> str:
@@ -27,6 +30,27 @@ def metrics() -> str:
     for name, (kind, labels, text) in METRICS.items():
         named = ", ".join(f"`{label}`" for label in labels)
         lines.append(f"| `{name}` | {kind} | {named} | {text} |")
+    return "\n".join(lines)
+
+
+def routing() -> str:
+    """List the keys of a row, and what expressions know."""
+    row = table_schema()["properties"]["rows"]["items"]["properties"]
+    lines = ["| Key of a row | Value |", "| --- | --- |"]
+    for name, value in row.items():
+        choices = ", ".join(f"`{choice}`" for choice in value.get("enum", ()))
+        lines.append(f"| `{name}` | {value['description']}{f' One of {choices}.' if choices else ''} |")
+    for heading, words in (
+        ("Name", NAMES),
+        ("Function", FUNCTIONS),
+        ("Filter", FILTERS),
+        ("Test", TESTS),
+    ):
+        lines += ["", f"| {heading} | What it is |", "| --- | --- |"]
+        for name, word in words.items():
+            inside = ", ".join(f"`{each.name}`" for each in fields(PARTS[name])) if name in PARTS else ""
+            help_ = word.help.replace("|", "\\|")
+            lines.append(f"| `{name}` | {help_}{f' Fields: {inside}.' if inside else ''} |")
     return "\n".join(lines)
 
 

@@ -151,6 +151,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/bridge-admin.md": bridge_reference.admin_api,
     "reference/bridge-cli.md": bridge_command_line,
     "reference/bridge-metrics.md": bridge_reference.metrics,
+    "reference/bridge-routing.md": bridge_reference.routing,
     "reference/bridge-settings.md": bridge_reference.settings,
     "reference/expressions.md": expression_names,
     "reference/operations.md": operation_table,

@@ -14,6 +14,7 @@ from bridge.commands.deliveries import (
 )
 from bridge.commands.doctor import doctor_command
 from bridge.commands.explain import explain_command
+from bridge.commands.routing import routing_command
 from bridge.commands.settings import settings_command
 from bridge.commands.status import conserve_command, counts_command, status_command
 
@@ -34,5 +35,6 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     counts_command,
     doctor_command,
     explain_command,
+    routing_command,
     settings_command,
 )

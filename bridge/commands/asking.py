@@ -21,7 +21,7 @@ from bridge.destinations import make_destinations
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.ingest import Ingest
 from bridge.real_environment import now
-from bridge.routing import Router
+from bridge.routing import Router, load_table
 from bridge.sources import make_sources
 from bridge.store import make_store
 from bridge.telemetry import Telemetry
@@ -201,7 +201,12 @@ async def _open(settings: Settings, url: str, *, changes: bool) -> AsyncIterator
         raise
     try:
         sources, destinations = make_sources(settings), make_destinations(settings)
-        ingest = Ingest(store, Router(settings, destinations), wake=_nobody, telemetry=Telemetry())
+        ingest = Ingest(
+            store,
+            Router(settings, destinations, table=load_table(settings.routing_file)),
+            wake=_nobody,
+            telemetry=Telemetry(),
+        )
         yield Desk(store, ingest=ingest, sources=sources, now=now, wake=_nobody)
     finally:
         await store.close()

@@ -12,7 +12,7 @@ from bridge.destinations import make_destinations
 from bridge.engagement import SourceName
 from bridge.ingest import make_intakes, read_pieces
 from bridge.real_environment import now
-from bridge.routing import Router, explain
+from bridge.routing import Router, explain, load_table
 from bridge.sources import Incoming, make_sources
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def explain_command(settings: Settings, file: Path, source: str | None, campaign
     name = SourceName(source) if source else _guess(body)
     reader = make_sources(settings)[name]
     incoming = Incoming(headers={}, body=body, received_at=now(), where=campaign)
+    table = load_table(settings.routing_file)
     # Destinations without credentials are explained too: the question is what the table says.
-    router = Router(settings, (*make_destinations(settings), "clevertap", "mailmodo", *_SEGMENT))
+    router = Router(settings, (*make_destinations(settings), "clevertap", "mailmodo", *_SEGMENT), table=table)
     for intake in make_intakes(reader, incoming, read_pieces(reader, incoming)):
         for line in explain(router, intake, _Pretended(user)):
             click.echo(line)

@@ -173,6 +173,8 @@ def _settle(row: Row, each: _Found, environment: Mapping[str, str]) -> tuple[Any
         return int(value), None
     if row.is_url:
         return str(value).rstrip("/"), None
+    if row.is_path and value:
+        return str((each.folder or Path()) / str(value)), None
     if not row.is_secret:
         return tuple(value) if isinstance(value, (list, tuple)) else value, None
     texts = list(value) if isinstance(value, (list, tuple)) else [str(value)]

@@ -58,6 +58,11 @@ class Row:
         return self.name.endswith("_url")
 
     @property
+    def is_path(self) -> bool:
+        """Whether it names a file; in a settings file its path counts from the folder of that file."""
+        return self.name.endswith("_file")
+
+    @property
     def wanted(self) -> str:
         """Say what value it wants, to follow "wanted"."""
         if self.choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.destinations.base import Answer, Call, Destination, Failed, Guarantee, Limits, Verdict, What
+from bridge.destinations.calls import CALLS
 from bridge.destinations.clevertap import CleverTapDestination
 from bridge.destinations.mailmodo import MailmodoDestination
 from bridge.destinations.segment import SegmentDestination
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
 
 __all__ = [
+    "CALLS",
     "Answer",
     "Call",
     "Destination",

@@ -24,10 +24,10 @@ from bridge.destinations.base import (
     parse_object,
 )
 from bridge.destinations.values import cut, scalar
-from bridge.engagement import Kind, is_address
+from bridge.engagement import is_address
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from bridge.engagement import Engagement
     from bridge.settings import Settings
@@ -37,12 +37,10 @@ __all__ = [
     "NAME",
     "UPLOAD",
     "CleverTapDestination",
+    "answers_beside",
     "choose_profile",
     "clean",
-    "event_data",
-    "event_name",
-    "event_record",
-    "event_ts",
+    "short",
 ]
 
 NAME: Final = "clevertap"
@@ -51,7 +49,6 @@ UPLOAD: Final = "upload"
 _FORBIDDEN: Final = str.maketrans("", "", "%><!|&.:;$'\"\\")
 _LONGEST_KEY: Final = 120
 _LONGEST_VALUE: Final = 512
-_LONGEST_NAME: Final = 512
 _MOST_PROPERTIES: Final = 100
 """Per event, as accounts have it unless the vendor raises it; beyond, the event is refused. Source: vendor notes CleverTap 4."""
 _MOST_RECORDS: Final = 1000
@@ -62,39 +59,6 @@ _OBJECT_ID: Final = re.compile(
 _RECORD_NUMBER: Final = re.compile(r"record number\s*:\s*(\d+)", re.IGNORECASE)
 _TRANSIENT: Final = (555,)
 """Codes of a record that may pass later: 555 is the vendor's "other server error"."""
-
-
-def event_record(engagement: Engagement, template: str, *, id_as: str) -> dict[str, Any]:
-    """Map an engagement to one record of `/1/upload`.
-
-    Args:
-        engagement: What happened.
-        template: The event's name, with `<Template Name>` where the template's name goes.
-        id_as: `shape`, `objectId` or `identity`, from the settings.
-    """
-    return {
-        "type": "event",
-        choose_profile(engagement, id_as=id_as): engagement.recipient.clevertap_id,
-        "evtName": event_name(engagement, template),
-        "evtData": event_data(engagement, with_answers="<Template Name>" in template),
-        "ts": event_ts(engagement),
-        "$source": "Mailmodo",
-    }
-
-
-def event_name(engagement: Engagement, template: str) -> str:
-    """Name the event; a template's name loses the characters that CleverTap does not take."""
-    if "<Template Name>" not in template:
-        return template
-    message = engagement.message
-    room = _LONGEST_NAME - len(template)
-    name = cut(clean(message.template_name or "") or clean(message.template_id or ""), room)
-    return " ".join(template.replace("<Template Name>", name).split())
-
-
-def event_ts(engagement: Engagement) -> int:
-    """Give the event's own time in UNIX seconds; it is the same at every attempt."""
-    return int(engagement.occurred_at.timestamp())
 
 
 def choose_profile(engagement: Engagement, *, id_as: str) -> Literal["objectId", "identity"]:
@@ -110,51 +74,26 @@ def choose_profile(engagement: Engagement, *, id_as: str) -> Literal["objectId",
     return "objectId"
 
 
-def event_data(engagement: Engagement, *, with_answers: bool) -> dict[str, Any]:
-    """Give the properties: those of the campaign, those of this kind, and the answers where they are wanted.
+def answers_beside(answers: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """Give one property per answer, scalar and short, without hiding what is there already.
 
-    Source: vendor notes Mailmodo, choice 17 (Segment's names in snake_case).
+    Args:
+        answers: By question.
+        there: The properties beside which they stand.
     """
-    message = engagement.message
-    data: dict[str, Any] = {
-        "campaign_id": message.campaign_id,
-        "campaign_name": message.campaign_name,
-        "campaign_type": message.campaign_type,
-        "email_subject": message.subject,
-        "email_type": message.type,
-        "template_id": message.template_id,
-        "template_name": message.template_name,
-    }
-    if engagement.kind is Kind.OPENED:
-        data["apple_privacy_open"] = engagement.client.apple_privacy_open
-    elif engagement.kind is Kind.LINK_CLICKED:
-        data["link_url"] = engagement.link.url
-    elif engagement.kind is Kind.FORM_SUBMITTED:
-        form = engagement.form
-        data |= {"form_id": form.id, "form_name": form.name, "submission_type": form.submission_type}
-    elif engagement.kind is Kind.BOUNCED:
-        data |= {"reason": engagement.failure.reason, "is_hard_bounce": engagement.failure.is_hard}
-    elif engagement.kind is Kind.UNSUBSCRIBED:
-        data["reason"] = engagement.failure.reason
-    data = {key: _short(value) for key, value in data.items() if value is not None}
-    if with_answers:
-        _add_answers(data, engagement)
-    return data
-
-
-def _add_answers(data: dict[str, Any], engagement: Engagement) -> None:
-    """Add one property per answer, without hiding one that is there already."""
-    for question, answer in engagement.form.answers.items():
+    found: dict[str, Any] = {}
+    for question, answer in answers.items():
         value = scalar(answer)
-        if value is None or len(data) >= _MOST_PROPERTIES:
+        if value is None or len(there) + len(found) >= _MOST_PROPERTIES:
             continue
         name = cut(clean(str(question)), _LONGEST_KEY) or "answer"
         number = 1
         key = name
-        while key in data:
+        while key in there or key in found:
             number += 1
             key = f"{cut(name, _LONGEST_KEY - 4)} {number}"
-        data[key] = _short(value)
+        found[key] = short(value)
+    return found
 
 
 def clean(text: str) -> str:
@@ -165,7 +104,8 @@ def clean(text: str) -> str:
     return " ".join(text.translate(_FORBIDDEN).split())
 
 
-def _short(value: Any) -> Any:
+def short(value: Any) -> Any:
+    """Cut a text to what CleverTap takes as a value; anything else stays."""
     return cut(value, _LONGEST_VALUE) if isinstance(value, str) else value
 
 

@@ -28,7 +28,6 @@ from bridge.destinations.values import cut, flatten, snake_case
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bridge.engagement import Engagement
     from bridge.settings import Settings
     from bridge.store import Delivery
 
@@ -36,14 +35,12 @@ __all__ = [
     "ADD_EVENT",
     "ADD_TO_LIST",
     "NAME",
+    "PATHS",
     "TRIGGER",
     "MailmodoDestination",
-    "contact",
     "contact_data",
-    "custom_event",
-    "event_ts",
+    "is_enabled",
     "match_key",
-    "trigger",
     "trigger_path",
 ]
 
@@ -53,14 +50,6 @@ ADD_TO_LIST: Final = "addToList"
 ADD_EVENT: Final = "addEvent"
 
 _LONGEST_LINE: Final = 150
-_OPTIONS: Final = {
-    "subject": "subject",
-    "replyto": "replyTo",
-    "fromname": "fromName",
-    "addtolist": "addToList",
-}
-"""Options of a trigger that a Custom Body may bring, by their name in lower case."""
-
 _FIELDS: Final = {
     "title": "designation",
     "zip": "postal_code",
@@ -75,6 +64,20 @@ _FIELDS: Final = {
 """Segment's reserved traits that Mailmodo calls otherwise, by their name in lower case."""
 
 
+PATHS: Final = {ADD_TO_LIST: "/api/v1/addToList", ADD_EVENT: "/api/v1/addEvent"}
+"""Paths of the calls that are about no campaign."""
+
+
+def is_enabled(integrations: Mapping[str, Any], name: str = "Mailmodo") -> bool:
+    """Read an `integrations` object: the destination's own entry, else `All`, else yes.
+
+    Source: Segment docs, "Filtering data: the integrations object".
+    """
+    if name in integrations:
+        return integrations[name] not in (False, None)
+    return integrations.get("All", integrations.get("all", True)) is not False
+
+
 def match_key(campaign: str, email: str) -> str:
     """Name a send of a campaign to an address, as a trigger and later activity know it."""
     return f"mailmodo|{campaign}|{email.lower()}"
@@ -83,40 +86,6 @@ def match_key(campaign: str, email: str) -> str:
 def trigger_path(campaign: str) -> str:
     """Give the path that triggers a campaign."""
     return f"/api/v1/triggerCampaign/{quote(campaign, safe='')}"
-
-
-def trigger(engagement: Engagement) -> dict[str, Any]:
-    """Map a trigger: the address, the personalisation, and the CleverTap id that activity must come back with."""
-    extras = engagement.extras
-    data = flatten(extras.get("data") or {})
-    if engagement.recipient.clevertap_id:
-        data["clevertap_id"] = engagement.recipient.clevertap_id
-    body: dict[str, Any] = {"email": engagement.recipient.email, "data": data}
-    for key, name in _OPTIONS.items():
-        value = extras.get(key)
-        if isinstance(value, str) and value:
-            body[name] = value
-    transient = extras.get("campaign_data")
-    if isinstance(transient, dict) and transient:
-        body["campaign_data"] = flatten(transient)
-    return body
-
-
-def contact(engagement: Engagement, *, list_name: str) -> dict[str, Any]:
-    """Map an identify: the contact to add or update, with its traits as properties."""
-    traits: Mapping[str, Any] = engagement.extras["traits"]
-    body: dict[str, Any] = {
-        "email": engagement.recipient.email,
-        "listName": list_name,
-        "data": contact_data(traits),
-    }
-    created_at = traits.get("createdAt", traits.get("created_at"))
-    if isinstance(created_at, (str, int)) and not isinstance(created_at, bool):
-        body["created_at"] = created_at
-    timezone = traits.get("timezone")
-    if isinstance(timezone, str) and "/" in timezone:
-        body["timezone"] = timezone
-    return body
 
 
 def contact_data(traits: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,21 +105,6 @@ def contact_data(traits: Mapping[str, Any]) -> dict[str, Any]:
             data |= flatten({_FIELDS.get(lower) or snake_case(name): value})
     data["postal_code"] = _postal_code(data.get("postal_code"))
     return {key: value for key, value in data.items() if value is not None}
-
-
-def custom_event(engagement: Engagement, address: str) -> dict[str, Any]:
-    """Map a track: its name and all its properties, flat, on the contact of an address."""
-    return {
-        "email": address,
-        "event_name": engagement.extras["event"],
-        "ts": event_ts(engagement),
-        "event_properties": flatten(engagement.extras["properties"]),
-    }
-
-
-def event_ts(engagement: Engagement) -> int:
-    """Give the event's own time in UNIX seconds."""
-    return int(engagement.occurred_at.timestamp())
 
 
 def _postal_code(value: object) -> str | int | None:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientSession
 
-from bridge import ingest, routing
+from bridge import ingest
 from bridge.delivery import Dispatcher
 from bridge.destinations import Verdict, What, base, clevertap, mailmodo, segment
 from bridge.destinations.base import all_alike
 from bridge.errors import StoreUnavailable, Unreadable
 from bridge.pacing import Pace
 from bridge.pausing import Pausing
+from bridge.routing import Router, router
 from bridge.settling import Settler
 from bridge.sources import clevertap as clevertap_source
 from bridge.sources.customerio import CustomerIoSource
@@ -71,13 +72,13 @@ def _answer_though_nothing_is_stored(patch: pytest.MonkeyPatch) -> None:
 
 
 def _lose_outcomes(patch: pytest.MonkeyPatch) -> None:
-    plan = routing.Router.plan
+    plan = Router.plan
 
     def first_only(self: Any, intake: Any, identities: Any) -> Plan:
         whole = plan(self, intake, identities)
         return replace(whole, outcomes=whole.outcomes[:1])
 
-    patch.setattr(routing.Router, "plan", first_only)
+    patch.setattr(Router, "plan", first_only)
 
 
 def _forget_keys(patch: pytest.MonkeyPatch) -> None:
@@ -185,8 +186,8 @@ def _follow_redirects(patch: pytest.MonkeyPatch) -> None:
 
 
 def _mix_order(patch: pytest.MonkeyPatch) -> None:
-    send = routing._send
-    patch.setattr(routing, "_send", lambda *arguments, **more: send(*arguments, **{**more, "lane": ""}))
+    send = router._send
+    patch.setattr(router, "_send", lambda *arguments, **more: send(*arguments, **{**more, "lane": ""}))
 
 
 def _change_repeats(patch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from bridge import routing
-from bridge.destinations import clevertap
 from bridge.engagement import Engagement, Kind
+from bridge.routing import Table
+from bridge.routing.bodies import Body
 from simulator.cli import main
 
 if TYPE_CHECKING:
@@ -31,6 +31,21 @@ def _replace(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, wrap: Calla
     monkeypatch.setattr(owner, name, wrap(getattr(owner, name)))
 
 
+def _change_events(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any], Kind], None]) -> None:
+    """Change what goes to CleverTap after it was made."""
+
+    def wrap(make: Any) -> Any:
+        def fill(body: Body, context: Any) -> dict[str, Any]:
+            record: dict[str, Any] = make(body, context)
+            if "evtName" in record:
+                change(record, context["kind"])
+            return record
+
+        return fill
+
+    _replace(monkeypatch, Body, "fill", wrap)
+
+
 @pytest.mark.slow
 def test_the_whole_bridge_passes() -> None:
     exit_code, output = _run()
@@ -42,12 +57,12 @@ def test_the_whole_bridge_passes() -> None:
 @pytest.mark.slow
 def test_a_dropped_kind_of_event_is_missing_for_each_person(monkeypatch: pytest.MonkeyPatch) -> None:
     def drop(select: Any) -> Any:
-        def routes_for(engagement: Engagement) -> Any:
-            return () if engagement.kind is Kind.LINK_CLICKED else select(engagement)
+        def routes_for(table: Table, engagement: Engagement) -> Any:
+            return () if engagement.kind is Kind.LINK_CLICKED else select(table, engagement)
 
         return routes_for
 
-    _replace(monkeypatch, routing, "routes_for", drop)
+    _replace(monkeypatch, Table, "routes_for", drop)
 
     exit_code, output = _run()
 
@@ -59,13 +74,13 @@ def test_a_dropped_kind_of_event_is_missing_for_each_person(monkeypatch: pytest.
 @pytest.mark.slow
 def test_an_event_sent_twice_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     def repeat(select: Any) -> Any:
-        def routes_for(engagement: Engagement) -> Any:
-            routes = select(engagement)
+        def routes_for(table: Table, engagement: Engagement) -> Any:
+            routes = select(table, engagement)
             return (*routes, routes[-1]) if engagement.kind is Kind.MARKED_AS_SPAM else routes
 
         return routes_for
 
-    _replace(monkeypatch, routing, "routes_for", repeat)
+    _replace(monkeypatch, Table, "routes_for", repeat)
 
     exit_code, output = _run()
 
@@ -78,17 +93,12 @@ def test_an_event_sent_twice_is_doubled(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.slow
 def test_an_event_on_the_wrong_profile_is_misrouted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def misroute(make: Any) -> Any:
-        def event_record(engagement: Engagement, template: str, *, id_as: str) -> dict[str, Any]:
-            record: dict[str, Any] = make(engagement, template, id_as=id_as)
-            if engagement.kind is Kind.UNSUBSCRIBED:
-                record.pop("objectId", None)
-                record["identity"] = "ravi@example.com"
-            return record
+    def misroute(record: dict[str, Any], kind: Kind) -> None:
+        if kind is Kind.UNSUBSCRIBED:
+            record.pop("objectId", None)
+            record["identity"] = "ravi@example.com"
 
-        return event_record
-
-    _replace(monkeypatch, clevertap, "event_record", misroute)
+    _change_events(monkeypatch, misroute)
 
     exit_code, output = _run()
 
@@ -101,14 +111,10 @@ def test_an_event_on_the_wrong_profile_is_misrouted(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 def test_a_misnamed_event_is_told_with_both_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    def misname(name: Any) -> Any:
-        def event_name(engagement: Engagement, template: str) -> str:
-            right: str = name(engagement, template)
-            return right.replace("MM Email Link Clicked", "MM Email Link Click")
+    def misname(record: dict[str, Any], _kind: Kind) -> None:
+        record["evtName"] = record["evtName"].replace("MM Email Link Clicked", "MM Email Link Click")
 
-        return event_name
-
-    _replace(monkeypatch, clevertap, "event_name", misname)
+    _change_events(monkeypatch, misname)
 
     exit_code, output = _run()
 
@@ -121,13 +127,10 @@ def test_a_misnamed_event_is_told_with_both_names(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.slow
 def test_a_shifted_timestamp_is_late_by_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    def shift(tell: Any) -> Any:
-        def event_ts(engagement: Engagement) -> int:
-            return int(tell(engagement)) + (3600 if engagement.kind is Kind.BOUNCED else 0)
+    def shift(record: dict[str, Any], kind: Kind) -> None:
+        record["ts"] += 3600 if kind is Kind.BOUNCED else 0
 
-        return event_ts
-
-    _replace(monkeypatch, clevertap, "event_ts", shift)
+    _change_events(monkeypatch, shift)
 
     exit_code, output = _run()
 
@@ -142,13 +145,10 @@ def test_a_broken_bridge_passes_when_the_ledger_is_off_and_nothing_is_expected_o
 ) -> None:
     """What catches the break above is the ledger, not luck."""
 
-    def shift(tell: Any) -> Any:
-        def event_ts(engagement: Engagement) -> int:
-            return int(tell(engagement)) + (3600 if engagement.kind is Kind.BOUNCED else 0)
+    def shift(record: dict[str, Any], kind: Kind) -> None:
+        record["ts"] += 3600 if kind is Kind.BOUNCED else 0
 
-        return event_ts
-
-    _replace(monkeypatch, clevertap, "event_ts", shift)
+    _change_events(monkeypatch, shift)
 
     exit_code, _output = _run("--no-ledger")
 

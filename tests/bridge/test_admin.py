@@ -193,7 +193,7 @@ async def test_a_replay_sends_what_a_mended_mapping_can_read(monkeypatch: pytest
 
     async with rig() as made:
         with monkeypatch.context() as patch:
-            patch.setattr("bridge.destinations.clevertap.event_record", broken)
+            patch.setattr("bridge.destinations.clevertap.choose_profile", broken)
             await made.activity(activity())
             await made.activity(b"{")
             assert (await made.settle()).quarantined == 2

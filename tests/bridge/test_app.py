@@ -190,7 +190,7 @@ async def test_a_mapping_that_raises_does_not_reach_the_vendor(monkeypatch: pyte
     def broken(*_args: object, **_more: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("bridge.destinations.clevertap.event_record", broken)
+    monkeypatch.setattr("bridge.destinations.clevertap.choose_profile", broken)
     async with rig() as made:
         assert (await made.activity(activity()))[0] == 200
         assert (await made.settle()).quarantined == 1

@@ -12,7 +12,7 @@ from bridge import Settings, SourceName
 from bridge.destinations import make_destinations
 from bridge.destinations.values import cut, flatten, snake_case
 from bridge.ingest import make_intakes, read_pieces
-from bridge.routing import Router
+from bridge.routing import Router, load_table
 from bridge.sources import Incoming, make_sources
 from bridge.store import Plan, State
 from tests.bridge.rig import (
@@ -27,7 +27,7 @@ from tests.bridge.rig import (
 )
 
 MADE = Settings.from_mapping(SETTINGS)
-ROUTER = Router(MADE, make_destinations(MADE))
+ROUTER = Router(MADE, make_destinations(MADE), table=load_table(""))
 SOURCES = make_sources(MADE)
 FORBIDDEN = set("%><!|&.:;$'\"\\")
 

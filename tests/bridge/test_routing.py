@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bridge import Settings, SourceName
-from bridge.destinations import make_destinations
+from bridge.configuration.document import read_document
+from bridge.destinations import CALLS, make_destinations
 from bridge.ingest import make_intakes
-from bridge.routing import ROUTES, Router, Shape, explain
+from bridge.routing import DEFAULT_NAME, Router, default_text, explain, load_table
 from bridge.sources import Incoming, make_sources
 from bridge.store import Intake, Outcome, Plan, State
 from tests.bridge.rig import (
@@ -40,6 +41,7 @@ class Known:
 
 
 NOBODY = Known()
+TABLE = load_table("")
 ASHA = Known(u1="asha@example.com")
 
 
@@ -55,7 +57,7 @@ def plan(
     source: SourceName, body: object, known: Known = NOBODY, *, where: str = "", **settings: object
 ) -> Plan:
     made = Settings.from_mapping({**SETTINGS, **settings})
-    router = Router(made, make_destinations(made))
+    router = Router(made, make_destinations(made), table=TABLE)
     return router.plan(intake_of(source, body, where=where, **settings), known)
 
 
@@ -711,9 +713,14 @@ def test_no_message_has_a_sent_at():
     assert all("sentAt" not in message for message in messages)
 
 
-def test_every_shape_is_in_the_table_and_no_row_twice():
-    assert {route.shape for route in ROUTES} == set(Shape)
-    assert len(set(ROUTES)) == len(ROUTES)
+def test_everything_that_the_shipped_table_defines_is_used_and_no_row_stands_twice():
+    rows = [(row.source, row.kind, row.where, row.destination, row.event) for row in TABLE.rows]
+    defined = read_document(default_text(), DEFAULT_NAME).data
+
+    assert len(set(rows)) == len(rows)
+    assert {row.template for row in TABLE.rows} == set(defined["templates"])
+    assert {row.gate.name for row in TABLE.rows if row.gate} == set(defined["gates"])
+    assert {row.call for row in TABLE.rows} == set(CALLS)
 
 
 def test_a_destination_without_credentials_filters():
@@ -726,7 +733,7 @@ def test_a_mapping_that_raises_quarantines(monkeypatch: pytest.MonkeyPatch):
     def broken(*_args: object, **_more: object) -> str:
         raise KeyError("mended later")
 
-    monkeypatch.setattr("bridge.destinations.segment.event_time", broken)
+    monkeypatch.setattr("bridge.destinations.segment.choose_identity", broken)
 
     (outcome,) = plan(SourceName.MAILJET, mailjet_event()).outcomes
 
@@ -737,19 +744,11 @@ def test_a_mapping_that_raises_quarantines(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("function", "replacement", "seen"),
     [
-        ("segment.event_name", lambda *_: "Wrong", ("event", "Wrong")),
-        (
-            "segment.event_time",
-            lambda _: "1999-01-01T00:00:00.000Z",
-            ("timestamp", "1999-01-01T00:00:00.000Z"),
-        ),
         ("segment.choose_identity", lambda *_: {"userId": "wrong"}, ("userId", "wrong")),
-        ("clevertap.event_name", lambda *_: "Wrong", ("evtName", "Wrong")),
-        ("clevertap.event_ts", lambda _: 1, ("ts", 1)),
         ("clevertap.choose_profile", lambda *_, **__: "identity", ("identity", OBJECT_ID)),
     ],
 )
-def test_name_time_and_person_are_each_decided_in_one_place(
+def test_whose_an_event_is_is_decided_in_one_place(
     monkeypatch: pytest.MonkeyPatch, function: str, replacement: Any, seen: tuple[str, object]
 ):
     monkeypatch.setattr(f"bridge.destinations.{function}", replacement)
@@ -761,32 +760,34 @@ def test_name_time_and_person_are_each_decided_in_one_place(
 
 
 def test_rows_are_selected_in_one_place(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("bridge.routing.routes_for", lambda _engagement: ())
+    monkeypatch.setattr("bridge.routing.table.Table.routes_for", lambda _table, _engagement: ())
 
     assert reasons(plan(SourceName.MAILMODO, activity(), ASHA)) == {("", "no_route")}
 
 
 def test_explain_shows_rows_gates_and_calls():
     settings = Settings.from_mapping(SETTINGS)
-    router = Router(settings, make_destinations(settings))
+    router = Router(settings, make_destinations(settings), table=TABLE)
 
     lines = explain(router, intake_of(SourceName.MAILMODO, activity()), NOBODY)
 
     assert lines[0].startswith("mailmodo opened at 2026-03-02T03:29:58.250000+00:00 id ")
+    first, second = [row for row in TABLE.rows if (row.source, row.kind) == ("mailmodo", "opened")]
+    assert default_text().splitlines()[int(first.at.split(":")[1]) - 1] == "  - source: mailmodo"
     assert lines[1:3] == [
-        "  row mailmodo opened activity -> segment/mailmodo as 'Email Opened', if Segment identified this address before",
+        f"  row mailmodo opened activity ({first.at}) -> segment/mailmodo as 'Email Opened', if Segment identified this address before",
         "     filtered: not_identified",
     ]
     assert (
         lines[3]
-        == "  row mailmodo opened activity -> clevertap as 'MM Email Opened', if a CleverTap trigger that brought a clevertap_id"
+        == f"  row mailmodo opened activity ({second.at}) -> clevertap as 'MM Email Opened', if a CleverTap trigger that brought a clevertap_id"
     )
     assert lines[4].startswith('     upload {"type":"event","objectId"')
 
 
 def test_explain_says_when_nothing_matches():
     settings = Settings.from_mapping(SETTINGS)
-    router = Router(settings, make_destinations(settings))
+    router = Router(settings, make_destinations(settings), table=TABLE)
     intake = intake_of(SourceName.MAILJET, mailjet_event("blocked"))
 
     assert explain(router, intake, NOBODY)[1] == "  no row matches: filtered, no_route"
