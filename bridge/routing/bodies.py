@@ -6,10 +6,12 @@ there already is `here` for it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import nodes
 
+from bridge.errors import BridgeError
 from bridge.routing.expressions import (
     MERGED,
     OBJECT,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from bridge.configuration.document import Path
 
-__all__ = ["WITH", "Body", "BodyInvalid"]
+__all__ = ["WITH", "Body", "BodyInvalid", "Mistake"]
 
 WITH: Final = "...with"
 """The key where what a row adds is put in."""
@@ -35,18 +37,33 @@ _SPREAD: Final = "..."
 _HERE: Final = "here"
 
 
-class BodyInvalid(ExpressionInvalid):
-    """An expression of a body cannot be compiled.
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """An expression of a body that cannot be compiled.
 
     Attributes:
         path: Where it stands in the body.
         is_in_with: Whether it stands in what the row adds; the path is that of this, then.
+        found: What is wrong in it.
+        wanted: What could stand there.
     """
 
-    def __init__(self, error: ExpressionInvalid, path: Path, *, is_in_with: bool) -> None:
-        super().__init__(error.found, error.wanted)
-        self.path = path
-        self.is_in_with = is_in_with
+    path: Path
+    is_in_with: bool
+    found: str
+    wanted: str
+
+
+class BodyInvalid(BridgeError):
+    """A body cannot be compiled.
+
+    Attributes:
+        mistakes: Everything that is wrong in it.
+    """
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        super().__init__("; ".join(f"{each.found}, wanted {each.wanted}" for each in mistakes))
+        self.mistakes = mistakes
 
 
 class Body:
@@ -62,10 +79,12 @@ class Body:
             with_: What the row adds.
 
         Raises:
-            ExpressionInvalid: An expression cannot be compiled.
+            BodyInvalid: Expressions cannot be compiled.
         """
         builder = _Builder(with_)
         made = builder.object(body, ())
+        if builder.mistakes:
+            raise BodyInvalid(*builder.mistakes)
         self._compiled: Compiled = compile_steps(builder.steps, made)
 
     def fill(self, context: Context) -> dict[str, Any]:
@@ -79,12 +98,13 @@ class Body:
 
 
 class _Builder:
-    """Turns values of the file into an expression; steps are what has to be worked out before it."""
+    """Turns values of the file into an expression, after steps that have to be worked out before it."""
 
     def __init__(self, with_: Mapping[str, Any]) -> None:
         self._with = with_
         self._is_in_with = False
         self.steps: list[tuple[str, nodes.Expr]] = []
+        self.mistakes: list[Mistake] = []
 
     def object(self, values: Mapping[str, Any], path: Path) -> nodes.Expr:
         parts = self._parts(values, path, [])
@@ -122,8 +142,9 @@ class _Builder:
         if isinstance(value, dict):
             return [*parts, self.object(value, path)]
         if not is_expression(value):
-            error = ExpressionInvalid(repr(value), "an object, or an expression that gives one")
-            raise BodyInvalid(error, path, is_in_with=self._is_in_with)
+            wanted = "an object, or an expression that gives one"
+            self.mistakes.append(Mistake(path, self._is_in_with, repr(value), wanted))
+            return parts
         parsed = self._parse(value, path, ("event", _HERE))
         if not any(name.name == _HERE for name in _names(parsed)):
             return [*parts, parsed]
@@ -136,7 +157,8 @@ class _Builder:
         try:
             return parse(value, more=more)
         except ExpressionInvalid as error:
-            raise BodyInvalid(error, path, is_in_with=self._is_in_with) from None
+            self.mistakes.append(Mistake(path, self._is_in_with, error.found, error.wanted))
+            return nodes.Const(None, lineno=1)
 
 
 def _names(parsed: nodes.Expr) -> Sequence[nodes.Name]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from bridge.routing.router import why_nowhere
 from bridge.store import State
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from bridge.store import Identities, Intake, Outcome
 
 __all__ = ["describe", "explain"]
+
+_EXPRESSION: Final = re.compile(r"\{\{.*?\}\}")
 
 
 def explain(router: Router, intake: Intake, identities: Identities) -> list[str]:
@@ -38,7 +41,7 @@ def explain(router: Router, intake: Intake, identities: Identities) -> list[str]
 
 def describe(route: Route) -> str:
     """Say in one line what a row does, and where it stands."""
-    event = f" as {route.event!r}" if route.event else ""
+    event = f" as {_EXPRESSION.sub('…', route.event)!r}" if route.event else ""
     gate = f", if {route.gate.says}" if route.gate else ""
     return f"{route} ({route.at}) -> {route.destination}{event}{gate}"
 

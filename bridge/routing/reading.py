@@ -289,8 +289,9 @@ class _Reading:
         try:
             return Body(template.value["body"], piece.value.get("with", {}))
         except BodyInvalid as error:
-            owner, path = (piece, ("with",)) if error.is_in_with else (template, ("body",))
-            self._problems.append(owner.problem((*path, *error.path), error.found, error.wanted))
+            for each in error.mistakes:
+                owner, path = (piece, ("with",)) if each.is_in_with else (template, ("body",))
+                self._problems.append(owner.problem((*path, *each.path), each.found, each.wanted))
         except ExpressionInvalid as error:
             self._problems.append(template.problem(("body",), error.found, error.wanted))
         return None

@@ -136,7 +136,7 @@ def test_explain_shows_the_rows_of_a_captured_webhook(tmp_path: Path, given: lis
     assert result.exit_code == 0
     assert "segment/mailmodo as 'Email Form Submitted'" in result.output
     assert '"userId":"u-1"' in result.output
-    assert "clevertap as 'MM <Template Name> Form Submitted'" in result.output
+    assert "clevertap as 'MM … Form Submitted'" in result.output
     assert '"evtName":"MM NPS Survey Form Submitted"' in result.output
 
 

@@ -340,7 +340,11 @@ def test_a_bad_file_is_refused_with_its_place_what_was_found_and_what_was_wanted
 def test_everything_that_is_wrong_is_said_at_once():
     text = SMALL.replace("recipient.email", "recipient.mail").replace("{{ id }}", "{{ ids }}")
 
-    assert [problem.split(": ")[0] for problem in refused(text)] == ["routing.yaml:5:10", "routing.yaml:13:7"]
+    assert [problem.split(": ")[0] for problem in refused(text)] == [
+        "routing.yaml:5:10",
+        "routing.yaml:12:7",
+        "routing.yaml:13:7",
+    ]
 
 
 def test_what_a_row_adds_needs_a_place_in_its_body():
