@@ -128,7 +128,12 @@ class Bridge:
         router = Router(settings, self._destinations, table=self._table)
         self._ingest = Ingest(self._store, router, wake=self._wake, telemetry=self.telemetry)
         self._desk = Desk(
-            self._store, ingest=self._ingest, sources=self._sources, now=self._now, wake=self._wake
+            self._store,
+            ingest=self._ingest,
+            sources=self._sources,
+            destinations=self._destinations,
+            now=self._now,
+            wake=self._wake,
         )
 
     def _start_dispatchers(self, session: ClientSession) -> None:

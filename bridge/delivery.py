@@ -11,9 +11,11 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from bridge.destinations import Failed, What
+from bridge.destinations import Failed, Verdict, What
 from bridge.engagement import unix_ms
 from bridge.errors import StoreUnavailable
+from bridge.event_types import REASON as FULL
+from bridge.event_types import EventTypes
 from bridge.pacing import Pace
 from bridge.pausing import Pausing
 from bridge.settling import Settler
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from random import Random
 
-    from bridge.destinations import Destination, Verdict
+    from bridge.destinations import Destination
     from bridge.sending import Sender
     from bridge.settings import Settings
     from bridge.store import Delivery, Settlement, Store
@@ -61,6 +63,7 @@ class Dispatcher:
         self._timer: asyncio.TimerHandle | None = None
         self._in_flight: set[asyncio.Task[None]] = set()
         self._pausing = Pausing(destination.name, store=store, settings=settings, telemetry=telemetry)
+        self._event_types = EventTypes(destination, store=store, now=now)
         self._pace = Pace(destination.limits.rate_per_s)
         self._settler = Settler(destination.name, destination.guarantees, settings=settings, random=random)
         self._is_stopping = False
@@ -217,6 +220,7 @@ class Dispatcher:
 
     async def _hand_over(self, deliveries: Sequence[Delivery]) -> Sequence[Sequence[Delivery]]:
         """Make one call and settle every record; give the halves of a batch that was refused as a whole."""
+        deliveries = await self._sort_out(deliveries)
         if any(self._settler.is_never_twice(each) for each in deliveries):
             # Committed before the first byte leaves; what has passed to somebody else meanwhile is not sent.
             deliveries = await self._start(deliveries)
@@ -242,6 +246,15 @@ class Dispatcher:
         await self._pause_or_resume(verdicts, is_answered=not isinstance(end, Failed))
         await self._settle(self._settler.settle(deliveries, verdicts, now_ms=self._now_ms()))
         return ()
+
+    async def _sort_out(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Bury what would be an event type too many for the account; give the rest."""
+        passed, refused = await self._persist(lambda: self._event_types.sort_out(deliveries))
+        if refused:
+            self._telemetry.refused_types(self.name, len(refused))
+            verdicts = [Verdict(What.DEAD, FULL)] * len(refused)
+            await self._settle(self._settler.settle(refused, verdicts, now_ms=self._now_ms()))
+        return passed
 
     async def _pause_or_resume(self, verdicts: Sequence[Verdict], *, is_answered: bool) -> None:
         now_ms = self._now_ms()

@@ -18,6 +18,7 @@ from bridge.store import OPEN, State
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
+    from bridge.destinations import Destination
     from bridge.ingest import Ingest
     from bridge.sources import Source
     from bridge.store import Standing, Store, StoredDelivery
@@ -59,12 +60,16 @@ class Desk:
         *,
         ingest: Ingest,
         sources: Mapping[SourceName, Source],
+        destinations: Mapping[str, Destination],
         now: Callable[[], datetime],
         wake: Callable[[str], None],
     ) -> None:
         self._store = store
         self._ingest = ingest
         self._sources = sources
+        self._event_types = {
+            name: each.limits.event_types for name, each in destinations.items() if each.limits.event_types
+        }
         self._now = now
         self._wake = wake
 
@@ -72,6 +77,7 @@ class Desk:
         """Say what stands in the store, by destination, and which destinations are left alone."""
         counts, standings = await self._store.counts(), await self._store.standings()
         pauses, now_ms = await self._store.pauses(), self._now_ms()
+        used = await self._store.count_names()
         destinations = sum_up_destinations(standings, now_ms=now_ms)
         for name, pause in pauses.items():
             if pause.probes or pause.until_ms > now_ms:
@@ -81,6 +87,10 @@ class Desk:
             "counts": counts.as_dict(),
             "balanced": counts.is_balanced,
             "destinations": destinations,
+            "event_types": {
+                name: {"used": used.get(name, 0), "limit": limit}
+                for name, limit in sorted(self._event_types.items())
+            },
         }
 
     async def find(

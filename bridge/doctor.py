@@ -16,12 +16,13 @@ import aiohttp
 
 from bridge.destinations import make_destinations
 from bridge.errors import StoreUnavailable
+from bridge.event_types import NEARLY_FULL
 from bridge.probes import make_probes
 from bridge.sources import make_sources
 from bridge.store import OPEN, Pause
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
 
     from bridge.probes import Probe
@@ -73,7 +74,8 @@ async def examine(
     """
     for finding in _examine_settings(settings):
         yield finding
-    yield await _examine_store(settings, store)
+    for finding in await _examine_store(settings, store):
+        yield finding
     skews: dict[str, float] = {}
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         for probe in make_probes(settings, now=now(), sends_events=sends_events):
@@ -101,7 +103,7 @@ def _examine_settings(settings: Settings) -> Sequence[Finding]:
     return findings
 
 
-async def _examine_store(settings: Settings, store: Store) -> Finding:
+async def _examine_store(settings: Settings, store: Store) -> Sequence[Finding]:
     try:
         await store.open(is_serving=False)
         try:
@@ -109,19 +111,38 @@ async def _examine_store(settings: Settings, store: Store) -> Finding:
             await store.set_pause(_PROBE, None)
             damage, counts = await store.check(), await store.counts()
             waiting = sum([each.number for each in await store.standings(*OPEN)])
+            names = await store.count_names()
         finally:
             await store.close()
     except StoreUnavailable as error:
-        return Finding(Grade.PROBLEM, "store", str(error))
+        return [Finding(Grade.PROBLEM, "store", str(error))]
     if damage:
-        return Finding(Grade.PROBLEM, "store", f"damaged: {'; '.join(damage)}")
+        return [Finding(Grade.PROBLEM, "store", f"damaged: {'; '.join(damage)}")]
     if not counts.is_balanced:
-        return Finding(Grade.PROBLEM, "store", "the books do not balance; look with `conserve`")
+        return [Finding(Grade.PROBLEM, "store", "the books do not balance; look with `conserve`")]
     if settings.store_path == ":memory:" and not store.is_shared:
-        return Finding(Grade.PROBLEM, "store", "store_path is :memory: and loses everything at a restart")
-    return Finding(
-        Grade.OK, "store", f"can be written, no damage, books balanced, {waiting:,} deliveries wait"
-    )
+        return [Finding(Grade.PROBLEM, "store", "store_path is :memory: and loses everything at a restart")]
+    words = f"can be written, no damage, books balanced, {waiting:,} deliveries wait"
+    return [Finding(Grade.OK, "store", words), *_judge_event_types(settings, names)]
+
+
+def _judge_event_types(settings: Settings, names: Mapping[str, int]) -> Sequence[Finding]:
+    """Compare the types of event that were sent with what the account may have."""
+    findings = []
+    for name, destination in make_destinations(settings).items():
+        used, limit = names.get(name, 0), destination.limits.event_types
+        if not limit:
+            continue
+        grade = Grade.OK
+        words = f"{used:,} of {limit:,} were sent"
+        if used >= limit:
+            grade = Grade.PROBLEM
+            words += "; whatever has a new name is dead: send fewer names, or have the vendor allow more"
+        elif used >= limit * NEARLY_FULL:
+            grade = Grade.NOTE
+            words += "; beyond, whatever has a new name is dead"
+        findings.append(Finding(grade, f"event types of {name}", words))
+    return findings
 
 
 async def _examine_vendor(

@@ -101,8 +101,13 @@ class Health:
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         try:
-            standings: Any = await self._store.standings() if self._look().is_taking else ()
-            text = expose(self._telemetry.tally, standings, now_ms=unix_ms(self._now()))
+            standings: Any = ()
+            event_types: Mapping[str, int] = {}
+            if self._look().is_taking:
+                standings, event_types = await self._store.standings(), await self._store.count_names()
+            text = expose(
+                self._telemetry.tally, standings, event_types=event_types, now_ms=unix_ms(self._now())
+            )
         except StoreUnavailable:
             return unavailable("the store cannot be read now")
         except ExtraMissing as error:

@@ -57,16 +57,29 @@ METRICS: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
         ("destination", "cause"),
         "How often a destination was left alone: its credentials were refused, or it asked for time.",
     ),
+    "bridge_event_types": (
+        "gauge",
+        ("destination",),
+        "Types of event that were sent, of a vendor that allows so many.",
+    ),
+    "bridge_event_types_refused_total": (
+        "counter",
+        ("destination",),
+        "Deliveries that are dead because they would have been an event type too many.",
+    ),
 }
 """Kind, labels and help of every metric, by name."""
 
 
-def expose(tally: Tally, standings: Sequence[Standing], *, now_ms: int) -> bytes:
+def expose(
+    tally: Tally, standings: Sequence[Standing], *, event_types: Mapping[str, int], now_ms: int
+) -> bytes:
     """Write every metric.
 
     Args:
         tally: What this process counted.
         standings: What stands in the store.
+        event_types: How many types of event were sent, by destination.
         now_ms: The instant.
 
     Raises:
@@ -77,14 +90,17 @@ def expose(tally: Tally, standings: Sequence[Standing], *, now_ms: int) -> bytes
     except ImportError as error:
         raise ExtraMissing("/metrics", extra="metrics") from error
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(tally, standings, now_ms))
+    registry.register(_Collector(tally, standings, event_types, now_ms))
     return generate_latest(registry)
 
 
 class _Collector:
     """What the library asks for the metrics."""
 
-    def __init__(self, tally: Tally, standings: Sequence[Standing], now_ms: int) -> None:
+    def __init__(
+        self, tally: Tally, standings: Sequence[Standing], event_types: Mapping[str, int], now_ms: int
+    ) -> None:
+        self._event_types = event_types
         self._tally = tally
         self._standings = standings
         self._now_ms = now_ms
@@ -112,6 +128,8 @@ class _Collector:
         yield from _counter("bridge_deliveries_total", tally.records)
         yield from _counter("bridge_partial_records_total", _alone(tally.partial))
         yield from _counter("bridge_pauses_total", tally.pauses)
+        yield from _gauge("bridge_event_types", _alone(self._event_types))
+        yield from _counter("bridge_event_types_refused_total", _alone(tally.refused_types))
 
 
 def _alone(counts: Mapping[str, int]) -> dict[tuple[str, ...], int]:

@@ -133,6 +133,13 @@ class Settings:
         1000, "Records per upload; the vendor allows 1000.", unit="records", least=1
     )
 
+    clevertap_event_types: int = setting(
+        512,
+        "Types of event that the bridge may make in the account, after which a new one is dead, `event_types_full`;"
+        " the vendor allows 512, those of the system and of the customer's own apps included; 0 is no limit.",
+        least=0,
+    )
+
     mailmodo_url: str = setting("https://api.mailmodo.com", "Mailmodo's API.")
     mailmodo_api_key: str = setting("", "API key; empty turns the destination off.", secret=True)
     mailmodo_webhook_secret: str = setting(

@@ -49,9 +49,10 @@ class Tally:
         calls: Seconds that a call took, by destination.
         pauses: How often a destination was left alone, by (destination, cause).
         partial: Records that were refused in a call that took others, by destination.
+        refused_types: Records that would have been an event type too many, by destination.
     """
 
-    __slots__ = ("calls", "commits", "duplicates", "ingest", "partial", "pauses", "records")
+    __slots__ = ("calls", "commits", "duplicates", "ingest", "partial", "pauses", "records", "refused_types")
 
     def __init__(self) -> None:
         self.ingest: Counter[tuple[str, str]] = Counter()
@@ -61,6 +62,7 @@ class Tally:
         self.calls: dict[str, Spread] = {}
         self.pauses: Counter[tuple[str, str]] = Counter()
         self.partial: Counter[str] = Counter()
+        self.refused_types: Counter[str] = Counter()
 
     def add_call(self, destination: str, seconds: float) -> None:
         """Count a call."""

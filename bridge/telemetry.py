@@ -54,6 +54,10 @@ class Telemetry:
         """Count how long it took to store a webhook."""
         self.tally.commits.add(seconds)
 
+    def refused_types(self, destination: str, number: int) -> None:
+        """Count deliveries that would have been an event type too many."""
+        self.tally.refused_types[destination] += number
+
     def paused(self, destination: str, cause: str) -> None:
         """Count that a destination is left alone.
 

@@ -207,7 +207,7 @@ async def _open(settings: Settings, url: str, *, changes: bool) -> AsyncIterator
             wake=_nobody,
             telemetry=Telemetry(),
         )
-        yield Desk(store, ingest=ingest, sources=sources, now=now, wake=_nobody)
+        yield Desk(store, ingest=ingest, sources=sources, destinations=destinations, now=now, wake=_nobody)
     finally:
         await store.close()
 

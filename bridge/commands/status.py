@@ -9,6 +9,7 @@ import click
 
 from bridge.commands.asking import ask, bridge_options
 from bridge.commands.printing import print_json, print_table, quantity, span
+from bridge.event_types import NEARLY_FULL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,8 @@ def _print(found: Mapping[str, Any]) -> None:
         )
     click.echo()
     _print_destinations(found["destinations"])
+    for name, each in found["event_types"].items():
+        click.echo(f"  {name} has {each['used']:,} of {quantity(each['limit'], 'event type')}")
     click.echo()
     click.echo(_equation(found["counts"]))
     _print_advice(found)
@@ -154,5 +157,11 @@ def _print_advice(found: Mapping[str, Any]) -> None:
     for name, help_ in advice.items():
         if counts[name]:
             click.secho(f"! {counts[name]:,} {name}: {help_}", fg="yellow")
+    for name, each in found["event_types"].items():
+        if each["used"] >= each["limit"] * NEARLY_FULL:
+            click.secho(
+                f"! {name} has little room for event types: a new one beyond {each['limit']:,} is dead",
+                fg="yellow",
+            )
     if not found["balanced"]:
         click.secho("! the books do not balance: look with `conserve`", fg="red")

@@ -117,6 +117,7 @@ class Limits:
         concurrency: Calls in flight.
         rate_per_s: Calls per second; 0 is no limit.
         linger_s: How long a batch waits for company, in seconds.
+        event_types: Different types of event that the account may have; 0 is no limit.
     """
 
     records: int = 1
@@ -124,6 +125,7 @@ class Limits:
     concurrency: int = 1
     rate_per_s: float = 0.0
     linger_s: float = 0.0
+    event_types: int = 0
 
 
 class Destination(Protocol):
@@ -147,6 +149,10 @@ class Destination(Protocol):
     @property
     def guarantees(self) -> Mapping[str, Guarantee]:
         """What each of its operations bears."""
+        ...
+
+    def event_type(self, delivery: Delivery) -> str:
+        """Name the type of event that a record is, as the vendor tells types apart; empty where it counts none."""
         ...
 
     def call(self, deliveries: Sequence[Delivery]) -> Call:

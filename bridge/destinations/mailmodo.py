@@ -176,6 +176,10 @@ class MailmodoDestination:
         self._url = settings.mailmodo_url
         self._headers = {"mmApiKey": settings.mailmodo_api_key, "Content-Type": "application/json"}
 
+    def event_type(self, _delivery: Delivery) -> str:
+        """Nothing: the vendor counts no types of event."""
+        return ""
+
     def call(self, deliveries: Sequence[Delivery]) -> Call:
         """Make the call of the one record."""
         (delivery,) = deliveries

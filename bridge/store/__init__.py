@@ -4,6 +4,7 @@ from bridge.store.base import Store
 from bridge.store.factory import make_store
 from bridge.store.records import (
     OPEN,
+    Admission,
     Counts,
     Delivery,
     DeliveryFile,
@@ -24,6 +25,7 @@ from bridge.store.sqlite import SqliteStore
 
 __all__ = [
     "OPEN",
+    "Admission",
     "Counts",
     "Delivery",
     "DeliveryFile",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from bridge.store.records import (
+        Admission,
         Counts,
         Delivery,
         DeliveryFile,
@@ -132,6 +133,23 @@ class Store(Protocol):
 
     async def set_pause(self, destination: str, pause: Pause | None) -> None:
         """Keep a pause over restarts; None ends it."""
+        ...
+
+    async def admit_names(
+        self, destination: str, names: Sequence[str], *, limit: int, now_ms: int
+    ) -> Admission:
+        """Keep which names are in use at a destination, as long as there is room.
+
+        Args:
+            destination: Where.
+            names: What is to be used; those that come first get what room there is.
+            limit: How many there may be; 0 is no limit. Those in use stay so, also above a lower limit.
+            now_ms: The instant.
+        """
+        ...
+
+    async def count_names(self) -> Mapping[str, int]:
+        """Count the names in use, by destination."""
         ...
 
     async def counts(self) -> Counts:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import asyncpg
 
 from bridge.errors import StoreUnavailable
-from bridge.store import postgres_intake, postgres_outbox, postgres_reports
+from bridge.store import postgres_intake, postgres_names, postgres_outbox, postgres_reports
 from bridge.store.batcher import Batcher
 from bridge.store.postgres_link import Link
 from bridge.store.records import Pause, State
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bridge.store.postgres_intake import Wish
     from bridge.store.postgres_locks import Session
     from bridge.store.records import (
+        Admission,
         Counts,
         Delivery,
         DeliveryFile,
@@ -156,6 +157,21 @@ class PostgresStore:
                 pause.reason,
                 pause.probes,
             )
+
+    async def admit_names(
+        self, destination: str, names: Sequence[str], *, limit: int, now_ms: int
+    ) -> Admission:
+        """Keep names in use, see `Store.admit_names`."""
+        return await self._write(
+            lambda session: postgres_names.admit_names(
+                session, destination, names, limit=limit, now_ms=now_ms
+            )
+        )
+
+    async def count_names(self) -> dict[str, int]:
+        """Count names in use, see `Store.count_names`."""
+        async with self._link.session() as session:
+            return await postgres_names.count_names(session)
 
     async def counts(self) -> Counts:
         """Count, see `Store.counts`."""

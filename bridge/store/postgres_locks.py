@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asyncpg import Connection, Record
     from asyncpg.pool import PoolConnectionProxy
 
-__all__ = ["CLAIMERS", "Duty", "Session", "lane_lock", "lock", "match_lock"]
+__all__ = ["CLAIMERS", "Duty", "Session", "lane_lock", "lock", "match_lock", "names_lock"]
 
 Session: TypeAlias = "Connection[Record] | PoolConnectionProxy[Record]"
 """A connection, from the pool or not."""
@@ -50,6 +50,11 @@ def lane_lock(destination: str, lane: str) -> int:
 def match_lock(match_key: str) -> int:
     """Name the lock of a match key."""
     return _number(f"match\0{match_key}")
+
+
+def names_lock(destination: str) -> int:
+    """Name the lock of the names in use at a destination."""
+    return _number(f"names\0{destination}")
 
 
 def _number(name: str) -> int:

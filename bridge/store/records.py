@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPEN",
+    "Admission",
     "Counts",
     "Delivery",
     "DeliveryFile",
@@ -245,6 +246,19 @@ class DeliveryFile:
     where: str
     raw: bytes
     received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Which names may be used, see `Store.admit_names`.
+
+    Attributes:
+        names: Those that were in use already, or that there was room for.
+        used: How many are in use now.
+    """
+
+    names: frozenset[str]
+    used: int
 
 
 @dataclass(frozen=True, slots=True)

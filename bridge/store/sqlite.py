@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from bridge.errors import StoreUnavailable
-from bridge.store import sqlite_intake, sqlite_outbox, sqlite_reports
+from bridge.store import sqlite_intake, sqlite_names, sqlite_outbox, sqlite_reports
 from bridge.store.migration import migrations
 from bridge.store.records import Pause, State
 from bridge.store.writer import Writer
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from bridge.store.records import (
+        Admission,
         Counts,
         Delivery,
         DeliveryFile,
@@ -177,6 +178,20 @@ class SqliteStore:
                 )
 
         await self._writer.submit(work)
+
+    async def admit_names(
+        self, destination: str, names: Sequence[str], *, limit: int, now_ms: int
+    ) -> Admission:
+        """Keep names in use, see `Store.admit_names`."""
+        return await self._writer.submit(
+            lambda connection: sqlite_names.admit_names(
+                connection, destination, names, limit=limit, now_ms=now_ms
+            )
+        )
+
+    async def count_names(self) -> dict[str, int]:
+        """Count names in use, see `Store.count_names`."""
+        return await self._read(sqlite_names.count_names)
 
     async def counts(self) -> Counts:
         """Count, see `Store.counts`."""

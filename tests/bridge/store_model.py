@@ -54,6 +54,7 @@ class Model:
     heads: dict[tuple[str, str], int] = field(default_factory=dict)
     evidence: dict[str, int] = field(default_factory=dict)
     retired: dict[str, int] = field(default_factory=dict)
+    names: dict[str, set[str]] = field(default_factory=dict)
     claimer: int = 1
     last_seq: int = 0
     last_inbox: int = 0
@@ -97,6 +98,13 @@ class Model:
                 entry.state, entry.settled_ms = State.DELIVERED, now_ms
                 return
         self.evidence[match_key] = max(at_ms, self.evidence.get(match_key, 0))
+
+    def admit(self, destination: str, names: Sequence[str], limit: int) -> tuple[frozenset[str], int]:
+        used = self.names.setdefault(destination, set())
+        for name in names:
+            if not limit or len(used) < limit:
+                used.add(name)
+        return frozenset(used.intersection(names)), len(used)
 
     def is_head(self, entry: Entry) -> bool:
         return not entry.lane or self.heads.get((entry.destination, entry.lane)) == entry.seq

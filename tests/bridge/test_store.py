@@ -677,6 +677,55 @@ class TestRetention:
             assert (await count(store)).delivered == 6
 
 
+class TestNames:
+    async def test_names_are_admitted_until_it_is_full_and_stay(self, place: Place):
+        async with opened(place) as store:
+            first = await store.admit_names("d", ["b", "a"], limit=3, now_ms=NOW_MS)
+            second = await store.admit_names("d", ["d", "a", "c"], limit=3, now_ms=NOW_MS)
+            lower = await store.admit_names("d", ["a", "b", "d", "e"], limit=1, now_ms=NOW_MS)
+            other = await store.admit_names("e", ["d"], limit=1, now_ms=NOW_MS)
+
+            assert (sorted(first.names), first.used) == (["a", "b"], 2)
+            assert (sorted(second.names), second.used) == (["a", "d"], 3)
+            assert (sorted(lower.names), lower.used) == (["a", "b", "d"], 3)
+            assert (sorted(other.names), other.used) == (["d"], 1)
+            assert await store.count_names() == {"d": 3, "e": 1}
+
+    async def test_without_a_limit_all_are_counted(self, place: Place):
+        async with opened(place) as store:
+            admission = await store.admit_names(
+                "d", [f"n-{number}" for number in range(600)], limit=0, now_ms=NOW_MS
+            )
+
+            assert (len(admission.names), admission.used) == (600, 600)
+
+    async def test_names_outlast_a_restart_and_retention(self, place: Place):
+        async with opened(place) as store:
+            await store.admit_names("d", ["a", "b"], limit=2, now_ms=NOW_MS)
+        async with opened(place) as store:
+            late = NOW_MS + 1000 * _DAY_MS
+            await store.expire(settled_before_ms=late, dead_before_ms=late, now_ms=late)
+            again = await store.admit_names("d", ["b", "c"], limit=2, now_ms=late)
+
+            assert (again.names, again.used) == (frozenset({"b"}), 2)
+
+    async def test_two_processes_at_once_never_admit_more_than_there_is_room_for(self, place: Place):
+        async with opened(place) as one, opened(place, is_serving=False) as two:
+            found = await asyncio.gather(
+                *(
+                    (one if number % 2 else two).admit_names(
+                        "d", [f"n-{number}", f"n-{number + 1}"], limit=10, now_ms=NOW_MS
+                    )
+                    for number in range(40)
+                )
+            )
+
+            admitted = frozenset[str]().union(*(each.names for each in found))
+            assert len(admitted) == 10
+            assert max(each.used for each in found) == 10
+            assert await one.count_names() == await two.count_names() == {"d": 10}
+
+
 class TestTrouble:
     async def test_a_closed_store_says_so(self, place: Place):
         store = place.store()

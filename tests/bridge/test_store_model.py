@@ -175,6 +175,15 @@ class StoreMachine(RuleBasedStateMachine):
         got = self.do(self.store.expire(**before, now_ms=self.now_ms))
         assert got == self.model.expire(**before, now_ms=self.now_ms)
 
+    @rule(
+        destination=st.sampled_from("de"),
+        names=st.lists(st.sampled_from("uvwxyz"), max_size=4),
+        limit=st.sampled_from([0, 1, 3, 4]),
+    )
+    def admit(self, destination: str, names: list[str], limit: int) -> None:
+        got = self.do(self.store.admit_names(destination, names, limit=limit, now_ms=self.now_ms))
+        assert (got.names, got.used) == self.model.admit(destination, names, limit)
+
     @rule(destination=st.sampled_from("de"), ms=st.integers(0, 5))
     def pause(self, destination: str, ms: int) -> None:
         pause = Pause(self.now_ms + ms, "told", ms) if ms else None
@@ -189,6 +198,9 @@ class StoreMachine(RuleBasedStateMachine):
             for each in sorted(self.model.entries.values(), key=lambda each: each.seq)
         ]
         assert self.do(self.store.counts()) == self.model.counts()
+        assert self.do(self.store.count_names()) == {
+            name: len(self.model.names[name]) for name in "de" if self.model.names.get(name)
+        }
         for destination in "de":
             due = self.model.due(destination)
             assert self.do(self.store.next_due_ms(destination)) == (due[0].due_ms if due else None)
