@@ -16,7 +16,7 @@ from bridge.engagement import unix_ms
 from bridge.errors import StoreUnavailable
 from bridge.event_types import REASON as FULL
 from bridge.event_types import EventTypes
-from bridge.pacing import Pace
+from bridge.pacing import make_pacer
 from bridge.pausing import Pausing
 from bridge.settling import Settler
 
@@ -64,7 +64,7 @@ class Dispatcher:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._pausing = Pausing(destination.name, store=store, settings=settings, telemetry=telemetry)
         self._event_types = EventTypes(destination, store=store, now=now)
-        self._pace = Pace(destination.limits.rate_per_s)
+        self._pacer = make_pacer(store, destination.name, destination.limits.rate_per_s)
         self._settler = Settler(destination.name, destination.guarantees, settings=settings, random=random)
         self._is_stopping = False
         self._run_task: asyncio.Task[None] | None = None
@@ -132,31 +132,38 @@ class Dispatcher:
             slots = self._free_slots()
             if slots == 0:
                 return
-            limit = slots if limits.records == 1 else limits.records
+            if self._pacer.is_shared and not await self._is_due():
+                return
+            # Turns come before claims: what is claimed has to be sent soon.
+            turns = await self._pacer.take(slots if limits.records == 1 else 1)
+            if turns == 0:
+                return
+            limit = turns if limits.records == 1 else limits.records
             if self._pausing.is_probing:
                 limit = 1
             claimed = await self._store.claim(
                 self.name, limit, now_ms=self._now_ms(), lease_ms=self._lease_ms
             )
+            groups = [[(each,)] for each in claimed] if limits.records == 1 else [self._split(claimed)]
+            calls = len(groups) if claimed else 0
+            for group in groups[:calls]:
+                self._spawn(group)
+            if calls < turns:
+                await self._pacer.give_back(turns - calls)
             if not claimed:
                 return
-            if limits.records == 1:
-                self._pace.spend(len(claimed), self._loop_s())
-                for delivery in claimed:
-                    self._spawn([(delivery,)])
-            else:
-                self._pace.spend(1, self._loop_s())
-                self._spawn(self._split(claimed))
 
     def _free_slots(self) -> int:
-        """Say how many calls may start now: none in a pause, one as a probe, else what limits leave."""
+        """Say how many calls may be in flight beside those that are: none in a pause, one as a probe."""
         if self._pausing.until_ms(self._now_ms()):
             return 0
         if self._pausing.is_probing:
             return 0 if self._in_flight else 1
-        slots = self._limits.concurrency - len(self._in_flight)
-        free = self._pace.free(self._loop_s())
-        return max(0, slots if free is None else min(slots, free))
+        return max(0, self._limits.concurrency - len(self._in_flight))
+
+    async def _is_due(self) -> bool:
+        due_ms = await self._store.next_due_ms(self.name)
+        return due_ms is not None and due_ms <= self._now_ms()
 
     def _split(self, claimed: Sequence[Delivery]) -> list[tuple[Delivery, ...]]:
         """Split claimed records into calls that keep the vendor's size limit."""
@@ -194,7 +201,6 @@ class Dispatcher:
                 await self._take_turn()
                 if self._is_stopping or self._pausing.until_ms(self._now_ms()):
                     break  # the call before this one was told to stop
-                self._pace.spend(1, self._loop_s())
                 sent = await self._renew(waiting.popleft())
                 waiting.extendleft(reversed(await self._hand_over(sent)))
             await self._settle(self._settler.hand_back(_join(waiting), now_ms=self._now_ms()))
@@ -207,10 +213,9 @@ class Dispatcher:
 
     async def _take_turn(self) -> None:
         while True:
-            wait_s = self._pace.wait_s(self._loop_s())
-            if wait_s <= 0:
+            if await self._persist(lambda: self._pacer.take(1)):
                 return
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(self._pacer.wait_s())
 
     async def _renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Keep the claim of what had to wait for other calls; what has passed to somebody else is left to them."""
@@ -305,7 +310,7 @@ class Dispatcher:
         now_ms = self._now_ms()
         wait_ms = max(due_ms, self._pausing.until_ms(now_ms)) - now_ms
         # At least a millisecond: instants are whole milliseconds, and a timer that fires early would spin.
-        wait_s = max(wait_ms / 1000, self._pace.wait_s(self._loop_s()), 0.001)
+        wait_s = max(wait_ms / 1000, self._pacer.wait_s(), 0.001)
         self._timer = asyncio.get_running_loop().call_later(wait_s, self.wake)
 
     def _disarm(self) -> None:
@@ -315,10 +320,6 @@ class Dispatcher:
 
     def _now_ms(self) -> int:
         return unix_ms(self._now())
-
-    @staticmethod
-    def _loop_s() -> float:
-        return asyncio.get_running_loop().time()
 
 
 def _join(groups: Sequence[Sequence[Delivery]] | deque[Sequence[Delivery]]) -> list[Delivery]:

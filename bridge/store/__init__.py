@@ -1,6 +1,6 @@
 """Inbox and outbox: the protocol, with SQLite or Postgres behind it."""
 
-from bridge.store.base import Store
+from bridge.store.base import SharedTurns, Store
 from bridge.store.factory import make_store
 from bridge.store.records import (
     OPEN,
@@ -20,6 +20,7 @@ from bridge.store.records import (
     Standing,
     State,
     StoredDelivery,
+    Turns,
 )
 from bridge.store.sqlite import SqliteStore
 
@@ -38,10 +39,12 @@ __all__ = [
     "Plan",
     "Planner",
     "Settlement",
+    "SharedTurns",
     "SqliteStore",
     "Standing",
     "State",
     "Store",
     "StoredDelivery",
+    "Turns",
     "make_store",
 ]

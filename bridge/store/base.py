@@ -9,7 +9,7 @@ begins, before the first byte leaves; `settle` ends it. Whoever comes late chang
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,9 +26,30 @@ if TYPE_CHECKING:
         Standing,
         State,
         StoredDelivery,
+        Turns,
     )
 
-__all__ = ["Store"]
+__all__ = ["SharedTurns", "Store"]
+
+
+@runtime_checkable
+class SharedTurns(Protocol):
+    """What a store can do beside when several bridges share it: keep a vendor's rate for all of them together."""
+
+    async def take_turns(self, destination: str, wanted: int, *, most: int, window_ms: int) -> Turns:
+        """Take turns for calls, as far as there are any.
+
+        Args:
+            destination: Whom to call.
+            wanted: How many calls.
+            most: How many calls all bridges together may make in any window.
+            window_ms: How long a window is, by the store's clock.
+        """
+        ...
+
+    async def give_turns_back(self, destination: str, turns: Turns, number: int) -> None:
+        """Give back so many of the turns that were taken together and were not needed."""
+        ...
 
 
 class Store(Protocol):

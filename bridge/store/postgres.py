@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import asyncpg
 
 from bridge.errors import StoreUnavailable
-from bridge.store import postgres_intake, postgres_names, postgres_outbox, postgres_reports
+from bridge.store import (
+    postgres_intake,
+    postgres_names,
+    postgres_outbox,
+    postgres_reports,
+    postgres_turns,
+)
 from bridge.store.batcher import Batcher
 from bridge.store.postgres_link import Link
 from bridge.store.records import Pause, State
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
         Settlement,
         Standing,
         StoredDelivery,
+        Turns,
     )
 
 __all__ = ["PostgresStore"]
@@ -172,6 +179,18 @@ class PostgresStore:
         """Count names in use, see `Store.count_names`."""
         async with self._link.session() as session:
             return await postgres_names.count_names(session)
+
+    async def take_turns(self, destination: str, wanted: int, *, most: int, window_ms: int) -> Turns:
+        """Take turns, see `SharedTurns.take_turns`."""
+        return await self._write(
+            lambda session: postgres_turns.take_turns(
+                session, destination, wanted, most=most, window_ms=window_ms
+            )
+        )
+
+    async def give_turns_back(self, destination: str, turns: Turns, number: int) -> None:
+        """Give turns back, see `SharedTurns.give_turns_back`."""
+        await self._write(lambda session: postgres_turns.give_turns_back(session, destination, turns, number))
 
     async def counts(self) -> Counts:
         """Count, see `Store.counts`."""

@@ -33,6 +33,7 @@ __all__ = [
     "Standing",
     "State",
     "StoredDelivery",
+    "Turns",
 ]
 
 
@@ -259,6 +260,21 @@ class Admission:
 
     names: frozenset[str]
     used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Turns that were taken at a destination, see `SharedTurns.take_turns`.
+
+    Attributes:
+        granted: How many.
+        at_ms: When, by the store's clock, UNIX milliseconds.
+        wait_ms: How long it is until there may be more; 0 when there are some now.
+    """
+
+    granted: int
+    at_ms: int
+    wait_ms: int
 
 
 @dataclass(frozen=True, slots=True)

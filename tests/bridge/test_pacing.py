@@ -38,3 +38,27 @@ def test_no_rate_is_no_limit():
 
     assert pace.free(0.0) is None
     assert pace.wait_s(0.0) == 0
+
+
+@given(
+    rate=st.integers(1, 20),
+    calls=st.lists(st.integers(1, 5), min_size=1, max_size=10),
+    back=st.integers(0, 9),
+)
+def test_what_is_given_back_is_free_again_and_other_calls_stay_counted(
+    rate: int, calls: list[int], back: int
+):
+    pace, at = Pace(rate), [number / 1000 for number in range(len(calls))]
+    for number, now_s in zip(calls, at, strict=True):
+        pace.spend(number, now_s)
+    index = back % len(calls)
+    before = pace.free(0.5)
+
+    pace.unspend(calls[index], at[index])
+
+    assert before is not None
+    assert pace.free(0.5) == before + calls[index]
+    pace.unspend(3, 0.4)  # nobody called then
+    assert pace.free(0.5) == before + calls[index]
+    last = max((now_s for each, now_s in enumerate(at) if each != index), default=0.0)
+    assert pace.free(last + 1.001) == rate

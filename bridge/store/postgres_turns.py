@@ -1,0 +1,39 @@
+"""Turns at destinations that several bridges share, on a Postgres connection.
+
+Every bridge counts its calls in one row of the destination, so that all of them together keep its rate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bridge.store.records import Turns
+
+if TYPE_CHECKING:
+    from bridge.store.postgres_locks import Session
+
+__all__ = ["give_turns_back", "take_turns"]
+
+_GIVE_BACK: Final = """
+UPDATE paces SET calls = ARRAY(
+    SELECT call_ms FROM (
+        SELECT call_ms, row_number() OVER (PARTITION BY call_ms) AS nth FROM unnest(calls) AS past(call_ms)
+    ) AS numbered
+    WHERE call_ms <> $2 OR nth > $3
+    ORDER BY call_ms
+)
+WHERE destination = $1
+"""
+
+
+async def take_turns(session: Session, destination: str, wanted: int, *, most: int, window_ms: int) -> Turns:
+    """Take turns, see `SharedTurns.take_turns`."""
+    (row,) = await session.fetch(
+        "SELECT * FROM take_turns($1, $2, $3, $4)", destination, wanted, most, window_ms
+    )
+    return Turns(row["granted"], row["at_ms"], row["wait_ms"])
+
+
+async def give_turns_back(session: Session, destination: str, turns: Turns, number: int) -> None:
+    """Give turns back, see `SharedTurns.give_turns_back`."""
+    await session.execute(_GIVE_BACK, destination, turns.at_ms, number)
