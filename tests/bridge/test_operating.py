@@ -213,6 +213,36 @@ def test_sighup_takes_up_new_settings_and_keeps_the_old_when_the_new_are_wrong(t
 
 
 @pytest.mark.slow
+def test_sighup_takes_up_a_changed_routing_file_and_a_wrong_one_changes_nothing(tmp_path: Path):
+    routing = tmp_path / "routing.yaml"
+    file = settings_file(tmp_path)
+    file.write_text('routing_file = "routing.yaml"\n' + file.read_text())
+    good = "extends: default\nrows:\n  - {source: clevertap, kind: campaign_triggered, destination: mailmodo, off: true}\n"
+    routing.write_text(good)
+    with served(file) as (process, url):
+        log = process.stderr
+        assert log is not None
+        trigger(url)
+        lines = []
+        for text in (good.replace("off: true", "body: nothing"), "extends: default\nrows: []\n"):
+            routing.write_text(text)
+            process.send_signal(signal.SIGHUP)
+            lines.append(json.loads(log.readline()))
+            while lines[-1]["event"] == "the bridge takes webhooks":
+                lines[-1] = json.loads(log.readline())
+            trigger(url, f"c-{len(lines)}")
+        found = counts(file, url)
+
+    wrong, again = lines
+    assert wrong["event"] == "settings are wrong, and stay as they were"
+    assert wrong["problem"] == (
+        f"{routing}:3:74: rows.0.body: found the unknown template nothing, wanted the name of a template"
+    )
+    assert (again["event"], again["changed"]) == ("settings were read again", "the routing table")
+    assert (found["filtered"], found["pending"]) == (2, 1)
+
+
+@pytest.mark.slow
 def test_a_stop_answers_503_with_retry_after_and_finishes_what_is_in_flight(tmp_path: Path):
     with vendor(0) as mailmodo:
         file = settings_file(tmp_path, mailmodo.server_port)
