@@ -230,7 +230,7 @@ def test_sighup_takes_up_a_changed_routing_file_and_a_wrong_one_changes_nothing(
             lines.append(json.loads(log.readline()))
             while lines[-1]["event"] == "the bridge takes webhooks":
                 lines[-1] = json.loads(log.readline())
-            trigger(url, f"c-{len(lines)}")
+            trigger(url, f"c-{len(lines) + 1}")
         found = counts(file, url)
 
     wrong, again = lines
