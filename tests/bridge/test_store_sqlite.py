@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,9 +133,12 @@ async def test_a_damaged_file_is_found(tmp_path: Path):
     async with opened(SqlitePlace(str(path))) as store:
         await add(store, *(f"k-{number}" for number in range(300)))
         await end(store, *await claim(store, 300))
+    with closing(sqlite3.connect(path)) as connection:
+        ((page, size),) = connection.execute(
+            "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'deliveries'"
+        )
     data = bytearray(path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 4096] = b"\x55" * 4096
+    data[(page - 1) * size : page * size] = b"\x55" * size
     path.write_bytes(data)
 
     store = SqliteStore(str(path))

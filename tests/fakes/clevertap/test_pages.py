@@ -58,6 +58,7 @@ def raised(ct: Account) -> list[tuple[str, dict[str, Any]]]:
         (SawPages(5), 0),
     ],
 )
+@pytest.mark.proves("clevertap", "trackPage")
 async def test_page_referrer_and_page_count_set_off_a_campaign(rule: Trigger, count: int) -> None:
     async with account() as ct:
         await with_browser(ct, rule)
