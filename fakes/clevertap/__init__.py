@@ -18,6 +18,7 @@ from fakes.clevertap.campaigns import (
     WebPushCampaign,
     WhatsAppCampaign,
 )
+from fakes.clevertap.client_assertion import ClientAssertion
 from fakes.clevertap.control import CleverTapControl
 from fakes.clevertap.control_groups import Control
 from fakes.clevertap.errors import WebhookRefused
@@ -65,6 +66,7 @@ __all__ = [
     "ChannelLimits",
     "CleverTapControl",
     "CleverTapSettings",
+    "ClientAssertion",
     "ContentFormat",
     "Control",
     "Conversion",

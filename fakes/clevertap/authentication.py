@@ -13,13 +13,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlencode
 
-from fakes.kit import RetryPolicy, WebhookRequest, WebhookSender
+from fakes.clevertap.client_assertion import ASSERTION_TYPE, ClientAssertion
+from fakes.kit import RetryPolicy, WebhookRequest, WebhookSender, draw_uuid
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from fakes.clevertap.settings import CleverTapSettings
-    from fakes.kit import Fake
+    from fakes.kit import Fake, Surroundings
 
 __all__ = ["Basic", "OAuth", "Tokens", "basic_value"]
 
@@ -42,28 +43,45 @@ class OAuth:
     Attributes:
         token_url: Where tokens are asked for.
         client_id: Of the client.
-        client_secret: Of the client.
+        client_secret: Of the client; empty with an assertion.
         username: Of the resource owner; with it the grant is `password`, without it `client_credentials`.
         password: Of the resource owner.
         scope: What is asked for; empty asks for nothing in particular.
         scheme: How the token is announced.
+        assertion: Proves who the client is, in place of the secret ("client credentials with JWT"); None for no such.
     """
 
     token_url: str
     client_id: str
-    client_secret: str
+    client_secret: str = ""
     username: str = ""
     password: str = ""
     scope: str = ""
     scheme: Literal["Bearer", "Basic"] = "Bearer"
+    assertion: ClientAssertion | None = None
 
-    def form(self) -> bytes:
+    def __post_init__(self) -> None:
+        if self.assertion is not None and (self.username or self.client_secret):
+            raise ValueError("OAuth with an assertion and a secret or a user name, wanted one of them")
+        if self.assertion is None and not self.client_secret:
+            raise ValueError("OAuth without a client secret, wanted one, or an assertion")
+
+    def form(self, surroundings: Surroundings) -> bytes:
         """Write the token request."""
         fields = {
             "grant_type": "password" if self.username else "client_credentials",
             "client_id": self.client_id,
-            "client_secret": self.client_secret,
         }
+        if self.assertion is None:
+            fields["client_secret"] = self.client_secret
+        else:
+            fields["client_assertion_type"] = ASSERTION_TYPE
+            fields["client_assertion"] = self.assertion.write(
+                self.client_id,
+                token_url=self.token_url,
+                now=surroundings.now(),
+                token_id=draw_uuid(surroundings.random),
+            )
         if self.username:
             fields |= {"username": self.username, "password": self.password}
         if self.scope:
@@ -105,7 +123,7 @@ class Tokens:
         request = WebhookRequest(
             webhook="oauthToken",
             url=auth.token_url,
-            body=auth.form(),
+            body=auth.form(self._fake.surroundings),
             headers=lambda: {
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Accept": "application/json",

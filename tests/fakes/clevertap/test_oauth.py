@@ -1,13 +1,26 @@
 from __future__ import annotations
 
+import functools
 import json
+import sys
+from base64 import urlsafe_b64decode
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from fakes.clevertap import CleverTapSettings, OAuth, WebhookCampaign, WebhookRefused
+from fakes.clevertap import CleverTapSettings, ClientAssertion, OAuth, WebhookCampaign, WebhookRefused
 from tests.fakes.clevertap.account import BODY, HOOK, Account, account, with_people
+from tests.support.controls import controlled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 TOKENS = "https://login.test/token"
 CLIENT = OAuth(token_url=TOKENS, client_id="ct", client_secret="s3cret", scope="hooks")
@@ -142,3 +155,137 @@ async def test_template_whose_token_url_fails_is_refused_by_a_receiver_that_want
 
         assert len(login.asked) == 1
         assert json.loads(ct.receiver.requests[0][3])["is_test"] is True
+
+
+# A signed assertion in place of the secret
+
+
+@functools.cache
+def new_key() -> RSAPrivateKey:
+    return rsa.generate_private_key(65537, 2048)
+
+
+def pem(key: Any) -> str:
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return str(key.private_bytes(encoding, form, serialization.NoEncryption()).decode())
+
+
+def decoded(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "digest"),
+    [("RS256", hashes.SHA256()), ("RS384", hashes.SHA384()), ("RS512", hashes.SHA512())],
+)
+async def test_client_assertion_is_signed_and_says_what_the_page_says(
+    algorithm: Literal["RS256", "RS384", "RS512"], digest: hashes.HashAlgorithm
+) -> None:
+    async with account() as ct:
+        login = Login()
+        assertion = ClientAssertion(private_key=pem(new_key()), algorithm=algorithm, key_id="k1")
+        began = int(ct.stage.now().timestamp())
+        await set_up(ct, login, OAuth(token_url=TOKENS, client_id="ct", scope="hooks", assertion=assertion))
+
+        [asked] = login.asked
+        token = asked.pop("client_assertion")
+        header, claims, signature = token.split(".")
+        # Raises where it does not hold.
+        new_key().public_key().verify(
+            decoded(signature), f"{header}.{claims}".encode(), padding.PKCS1v15(), digest
+        )
+        said = json.loads(decoded(claims))
+        assert asked == {
+            "grant_type": "client_credentials",
+            "client_id": "ct",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            "scope": "hooks",
+        }
+        assert json.loads(decoded(header)) == {"alg": algorithm, "typ": "JWT", "kid": "k1"}
+        assert said.pop("jti")
+        assert 0 <= said.pop("iat") - began < 5
+        assert 3600 <= said.pop("exp") - began < 3605
+        assert said == {"iss": "ct", "sub": "ct", "aud": TOKENS}
+        assert shown(ct) == ["Bearer t1"]
+        ct.stage.recorder.check()
+
+
+async def test_each_assertion_has_an_id_of_its_own_and_may_name_its_audience() -> None:
+    async with account() as ct:
+        login = Login(expires_in=20)
+        assertion = ClientAssertion(
+            private_key=pem(new_key()),
+            audience="https://login.test",
+            lives=timedelta(minutes=5),
+            has_issued_at=False,
+        )
+        await set_up(ct, login, OAuth(token_url=TOKENS, client_id="ct", assertion=assertion))
+        await ct.settle(60)
+        await ct.fake.launch("ask", ["asha@example.com"])
+        await ct.settle()
+
+        first, second = (json.loads(decoded(one["client_assertion"].split(".")[1])) for one in login.asked)
+        assert first["jti"] != second["jti"]
+        assert second["exp"] - first["exp"] == pytest.approx(60, abs=2)
+        assert first["aud"] == "https://login.test"
+        assert "iat" not in first
+        ct.stage.recorder.check()
+
+
+def no_rsa() -> str:
+    return pem(ec.generate_private_key(ec.SECP256R1()))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ClientAssertion(private_key="-----BEGIN"), "wanted an RSA key in PEM"),
+        (lambda: ClientAssertion(private_key=no_rsa()), "wanted an RSA key"),
+        (
+            lambda: ClientAssertion(private_key=pem(new_key()), algorithm="HS256"),  # type: ignore[arg-type]  # that is what is refused
+            "'HS256', wanted one of RS256",
+        ),
+        (lambda: OAuth(token_url=TOKENS, client_id="ct"), "without a client secret"),
+        (
+            lambda: OAuth(
+                token_url=TOKENS,
+                client_id="ct",
+                client_secret="s",
+                assertion=ClientAssertion(private_key=pem(new_key())),
+            ),
+            "wanted one of them",
+        ),
+    ],
+)
+def test_oauth_that_proves_nothing_or_too_much_is_refused(make: Callable[[], object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+async def test_assertion_can_be_set_up_through_the_control_api() -> None:
+    async with controlled("clevertap") as on:
+        login = Login()
+        await on.stage.network.serve(login.app, ["login.test"])
+        auth = {
+            "type": "OAuth",
+            "token_url": TOKENS,
+            "client_id": "ct",
+            "assertion": {"private_key": pem(new_key()), "algorithm": "RS384"},
+        }
+        hook = {"name": "hook", "url": HOOK, "auth": auth}
+
+        assert (await on.ask("POST", "/collections/webhooks", hook))[0] == 201
+        header = json.loads(decoded(login.asked[0]["client_assertion"].split(".")[0]))
+        assert header == {"alg": "RS384", "typ": "JWT"}
+        auth["assertion"] = {"private_key": "no key"}
+        status, answer = await on.ask("POST", "/collections/webhooks", hook | {"name": "other"})
+        assert status == 400
+        assert "wanted an RSA key in PEM" in answer["error"]["message"]
+
+
+def test_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = pem(new_key())
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.serialization", None)
+
+    with pytest.raises(ValueError, match=r"pip install 'journeylab\[jwt\]'"):
+        ClientAssertion(private_key=key)
