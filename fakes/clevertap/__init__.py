@@ -25,6 +25,7 @@ from fakes.clevertap.errors import WebhookRefused
 from fakes.clevertap.filters import Where
 from fakes.clevertap.goals import Conversion
 from fakes.clevertap.limits import Cadence, CampaignLimits, ChannelLimits, DoNotDisturb
+from fakes.clevertap.linked_content import LinkedContent
 from fakes.clevertap.nodes import (
     Action,
     ChangeProfile,
@@ -85,6 +86,7 @@ __all__ = [
     "Journey",
     "JourneyTrigger",
     "Link",
+    "LinkedContent",
     "Listed",
     "Message",
     "OAuth",

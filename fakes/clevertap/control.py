@@ -67,6 +67,7 @@ class CleverTapControl(VendorControl):
             "journeys": Root(journeys, without=("_host", "_waits", "_stations")),
             "waits": Root(journeys._waits),  # noqa: SLF001 - as above
             "stations": Root(journeys._stations, only=("_looking",)),  # noqa: SLF001 - as above
+            "linked": Root(sender.linked_contents, only=("_contents",)),
             "messages": Root(fake._tracking, only=("_messages",)),  # noqa: SLF001 - as above
             "messenger": Root(sender._messenger, only=("_bounced",)),  # noqa: SLF001 - as above
         }

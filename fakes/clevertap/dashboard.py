@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.authentication import Basic, OAuth
     from fakes.clevertap.limits import ChannelLimits
+    from fakes.clevertap.linked_content import LinkedContent
     from fakes.clevertap.nodes import Journey
     from fakes.clevertap.profiles import Profile, StoredEvent
     from fakes.clevertap.rules import PageView
@@ -93,7 +94,7 @@ class Dashboard:
         self._sender = Sender(
             fake,
             settings,
-            _Events(account, self),
+            self,
             tracking=tracking,
             template_of=self._webhooks.get,
         )
@@ -261,6 +262,10 @@ class Dashboard:
         """Set the limits of a channel, under Settings > Campaign limits."""
         self.pacer.limit_channel(Channel(channel), limits)
 
+    def add_linked_content(self, content: LinkedContent) -> None:
+        """Add an API under Settings > Linked Content; see `LinkedContents.add`."""
+        self._sender.linked_contents.add(content)
+
     # Segments
 
     def add_segment(self, segment: Segment) -> None:
@@ -373,23 +378,14 @@ class Dashboard:
         self._triggers.profile_stored(profile)
         self.journeys.profile_stored(profile)
 
-    def webhook_taken(self, profile: Profile, campaign: str) -> None:
-        """Start the time of those who wait for the webhook of a campaign."""
-        self._triggers.webhook_taken(profile, campaign)
-
-
-class _Events:
-    """Where the sender's own events go."""
-
-    def __init__(self, account: Account, dashboard: Dashboard) -> None:
-        self._account = account
-        self._dashboard = dashboard
-
     def raise_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> None:
+        """Store a system event on a profile, now, and let it trigger what it triggers."""
         self._account.raise_event(profile, name, properties)
 
     def message_sent(self, profile: Profile, running: RunningCampaign) -> None:
-        self._dashboard.conversions.begin(running, profile)
+        """Begin the time in which somebody may convert."""
+        self.conversions.begin(running, profile)
 
     def webhook_taken(self, profile: Profile, campaign: str) -> None:
-        self._dashboard.webhook_taken(profile, campaign)
+        """Start the time of those who wait for the webhook of a campaign."""
+        self._triggers.webhook_taken(profile, campaign)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["LiquidText", "MessageAborted", "has_liquid", "json_text"]
 
 _TAG: Final = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
+_LINKED: Final = re.compile(r"\bLinked\.([A-Za-z_]\w*)", re.ASCII)
 _RAW: Final = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
 _NOTATION: Final = re.compile(
     r"(?<![\w.])@(?P<subject>\w+(?: \w+)*) - (?P<words>[\w$]+(?: [\w$]+)*)"
@@ -59,6 +60,9 @@ class LiquidText:
         is_json: Whether quotes in the text delimit JSON strings, inside which values are escaped.
         is_url: Whether values are percent-encoded.
         has_dollar_names: Whether `${x}` is a notation; if not, it stays as it is.
+
+    Attributes:
+        linked: Names of the linked content that it reads.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class LiquidText:
         source = _to_liquid(text, escape=escape, is_json=is_json, has_dollar_names=has_dollar_names)
         self._template = _ENVIRONMENT.from_string(source) if "{{" in source or "{%" in source else None
         self._text = text
+        self.linked = frozenset(_LINKED.findall(text))
 
     def render(self, occasion: Occasion) -> str:
         """Render for one person.
@@ -86,6 +91,7 @@ class LiquidText:
                 Event=event,
                 event=event,
                 ExternalTrigger=PropertiesDrop(occasion.external, occasion),
+                Linked=occasion.linked,
                 ConstantEventProperty=occasion.constant,
                 now=local(occasion.at, occasion).strftime(DATE_IN_LIQUID),
                 ct_occasion=occasion,

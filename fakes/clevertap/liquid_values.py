@@ -42,6 +42,7 @@ class Occasion:
         event: Properties of the triggering event.
         external: Parameters of an API call that triggers the campaign.
         constant: Value of the constant event property.
+        linked: What linked content says, by its name.
     """
 
     profile: Profile
@@ -51,6 +52,7 @@ class Occasion:
     event: Mapping[str, Any] = field(default_factory=dict)
     external: Mapping[str, Any] = field(default_factory=dict)
     constant: Any = None
+    linked: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PropertiesDrop(Mapping[str, Any]):

@@ -72,6 +72,7 @@ def occasion_of(
         event=event.properties if event else {},
         external=qualification.external,
         constant=qualification.constant,
+        linked=qualification.linked,
     )
 
 

@@ -12,7 +12,7 @@ from fakes.clevertap.errors import InvalidTemplate
 from fakes.clevertap.liquid_text import LiquidText, has_liquid, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from fakes.clevertap.profiles import Profile, StoredEvent
@@ -42,6 +42,7 @@ class RunningCampaign:
         url: Of the webhook.
         url_values: Query parameters of that.
         key_values: The custom pairs.
+        linked: Names of the linked content that its texts read.
     """
 
     id: int
@@ -59,12 +60,14 @@ class RunningCampaign:
     url: LiquidText = field(init=False)
     url_values: dict[str, LiquidText] = field(init=False, default_factory=dict)
     key_values: dict[str, LiquidText] = field(init=False, default_factory=dict)
+    linked: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         try:
             self._compile()
         except (LiquidError, RecursionError, ValueError) as error:
             raise InvalidTemplate(f"campaign {self.campaign.name!r}: {error}") from error
+        self.linked = tuple(sorted({name for text in self._all_texts() for name in text.linked}))
 
     def _compile(self) -> None:
         campaign = self.campaign
@@ -84,6 +87,15 @@ class RunningCampaign:
         self.url = LiquidText(url, is_url=True, has_dollar_names=self.has_dollar_names)
         self.url_values = self._texts(campaign.url_values)
         self.key_values = self._texts(campaign.key_values)
+
+    def _all_texts(self) -> Iterator[LiquidText]:
+        yield self.text
+        if isinstance(self.campaign, WebhookCampaign):
+            yield self.url
+        else:
+            yield from (self.title, self.link)
+        yield from self.url_values.values()
+        yield from self.key_values.values()
 
     def _text(self, text: str) -> LiquidText:
         return LiquidText(text, has_dollar_names=self.has_dollar_names)
@@ -125,6 +137,7 @@ class Qualification:
             `viewed`, `clicked`.
         is_journey: Whether a node of a journey sends it.
         is_unthrottled: Whether the throttle does not hold for it.
+        linked: What linked content says for the person, once it was asked.
     """
 
     running: RunningCampaign
@@ -136,6 +149,7 @@ class Qualification:
     outcome: Outcome | None = None
     is_journey: bool = False
     is_unthrottled: bool = False
+    linked: Mapping[str, Any] = field(default_factory=dict)
 
     def tell(self, profile: Profile, outcome: str) -> None:
         """Say what became of it for one person."""

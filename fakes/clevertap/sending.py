@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from fakes.clevertap.authentication import OAuth, Tokens
 from fakes.clevertap.campaigns import Channel, ContentFormat, DropReason, PushCampaign, WebhookCampaign
 from fakes.clevertap.errors import WebhookRefused
+from fakes.clevertap.linked_content import LinkedContents
 from fakes.clevertap.liquid_text import MessageAborted
 from fakes.clevertap.messaging import Dropped, Messenger, SystemEvents, occasion_of
 from fakes.clevertap.tracking import campaign_properties
@@ -73,7 +74,11 @@ class _Pool:
 
 
 class Sender:
-    """Sends what people qualified for; webhooks and messages to people do not wait for each other."""
+    """Sends what people qualified for; webhooks and messages to people do not wait for each other.
+
+    Attributes:
+        linked_contents: What texts may read from elsewhere.
+    """
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class Sender:
         self._tokens = Tokens(fake, settings)
         self._messenger = Messenger(fake, events, tracking, settings)
         self._webhooks = WebhookSender(fake)
+        self.linked_contents = LinkedContents(fake)
         self._pools = {channel: _Pool(self, f"{channel.value} campaign", settings) for channel in Channel}
 
     async def test(self, template: WebhookTemplate) -> None:
@@ -120,6 +126,10 @@ class Sender:
                 return
             qualification = replace(qualification, profiles=living)
         try:
+            if names := qualification.running.linked:
+                occasion = self._occasion(qualification, qualification.profiles[0].current)
+                linked = await self.linked_contents.fetch(names, occasion)
+                qualification = replace(qualification, linked=linked)
             if qualification.running.campaign.channel is Channel.WEBHOOK:
                 await self._send_webhook(qualification)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -80,13 +80,14 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WebhookOutcome:
-    """How it ended: taken or given up, after how many tries, with which last status; the last try's journal id."""
+    """How it ended: taken or given up, after how many tries, with which last answer; the last try's journal id."""
 
     is_delivered: bool
     attempts: int
     status: int | None
     response_body: bytes = b""
     exchange_id: str = ""
+    response_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class WebhookSender:
@@ -103,26 +104,31 @@ class WebhookSender:
         while True:
             if request.prepare is not None:
                 await request.prepare()
-            status, error, body, exchange_id = await self._try(request, attempt, policy.timeout_s)
-            if status is not None and policy.is_success(status):
-                return WebhookOutcome(True, attempt, status, body, exchange_id)
-            wait_s = policy.wait_s(Failure(attempt, status, error, loop.time() - began))
+            tried = await self._try(request, attempt, policy.timeout_s)
+            is_delivered = tried.status is not None and policy.is_success(tried.status)
+            wait_s = None
+            if not is_delivered:
+                failure = Failure(attempt, tried.status, tried.error, loop.time() - began)
+                wait_s = policy.wait_s(failure)
             if wait_s is None:
-                return WebhookOutcome(False, attempt, status, body, exchange_id)
+                return WebhookOutcome(
+                    is_delivered,
+                    attempt,
+                    tried.status,
+                    tried.body,
+                    tried.exchange_id,
+                    tried.headers,
+                )
             await asyncio.sleep(wait_s)
             attempt += 1
 
-    async def _try(
-        self, request: WebhookRequest, attempt: int, timeout_s: float
-    ) -> tuple[int | None, str, bytes, str]:
+    async def _try(self, request: WebhookRequest, attempt: int, timeout_s: float) -> Tried:
         one = _Try(self._fake, request, attempt=attempt, timeout_s=timeout_s)
         faults = self._fake.faults
         if faults.installed and (installed := faults.pick_for_webhook(request.webhook)):
             one.installed = installed
-            tried = await installed.rule.fault.send(one)
-        else:
-            tried = await one.deliver()
-        return tried.status, tried.error, tried.body, tried.exchange_id
+            return await installed.rule.fault.send(one)
+        return await one.deliver()
 
 
 class _Try:
