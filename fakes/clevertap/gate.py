@@ -83,7 +83,8 @@ class Gate:
         account = call.headers.get("X-CleverTap-Account-Id", "")
         if len(account) != _ACCOUNT_ID_LENGTH:
             raise unauthorised("12 digit account ID mandatory")
-        has_passcode = call.headers.get("X-CleverTap-Passcode", "") == settings.passcode
+        passcode = call.headers.get("X-CleverTap-Passcode", "")
+        has_passcode = passcode == settings.passcode or passcode in settings.user_passcodes
         if settings.legacy_auth_errors and account != settings.account_id:
             raise unauthorised("Account ID is not valid")
         if settings.legacy_auth_errors and not has_passcode:

@@ -43,6 +43,7 @@ class CleverTapSettings:
         region: One of `Region`, or its value.
         account_id: Project ID, `XXX-XXX-XXXX`.
         passcode: The account's passcode.
+        user_passcodes: Those of its users, where the administrator gave them their own.
         utc_offset: The account's time zone: dates in exports and Liquid are in it.
         legacy_auth_errors: Bring back the two texts of 2018 to 2023 for a wrong account and a wrong passcode.
         accept_iso_ts: Take ISO 8601 text as `ts`; the documentation knows UNIX seconds only.
@@ -81,6 +82,7 @@ class CleverTapSettings:
     region: Region | str = Region.INDIA
     account_id: str = "4RZ-86K-9W7Z"
     passcode: str = "QAB-KZE-AXUL"
+    user_passcodes: tuple[str, ...] = ()
     utc_offset: timedelta = timedelta(0)
     legacy_auth_errors: bool = False
     accept_iso_ts: bool = False

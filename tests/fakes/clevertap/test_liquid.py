@@ -76,11 +76,19 @@ def rendered_json(text: str) -> Any:
         ),
         ('{{ "now" | date: "%Y-%m-%d %H:%M" }} {{ now }}', "2026-03-02 09:00 2026-03-02 09:00:00"),
         ('{{ "1685375700" | date: "%H:%M" }} {{ "soon" | date: "%H" }}', "21:25 soon"),
+        ("{% unless Profile.is_vip %}a{% else %}b{% endunless %}", "b"),
+        ("{% if Profile.visits >= 9 %}a{% elsif Profile.visits <= 3 or false %}b{% endif %}", "b"),
+        ("{% if Profile.plan_type != 'x' and Profile.plan_type contains 'pr' %}a{% endif %}", "a"),
+        ("{% case Profile.plan_type %}{% when 'free' %}a{% when 'pro' %}b{% else %}c{% endcase %}", "b"),
+        ("{% for i in (1..9) limit:4 offset:2 reversed %}{{ i }}{% endfor %}", "6543"),
+        ("{% for i in (1..9) %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 5 %}{% break %}{% endif %}{{ i }}{% endfor %}", "134"),
+        ("{% tablerow i in (1..2) %}{{ i }}{% endtablerow %}", '<tr class="row1">\n<td class="col1">1</td><td class="col2">2</td></tr>\n'),
+        ("{% assign x = Profile.visits %}{{ x }}{% comment %}{{ x }}{% endcomment %}", "3"),
         ("{{ Profile.Name | nonsense }}", 'Asha "Ash" Rao'),
         ("{% nonsense %}a", "a"),
         ("plain", "plain"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.answers("clevertap", 24)
 def test_text_renders(text: str, wanted: str) -> None:
     assert render(text) == wanted
