@@ -70,6 +70,7 @@ class Campaign:
         reply_to: Reply-to address; empty for none.
         type: `TRIGGERED`, or `CONTACT_LIST` for a bulk campaign.
         created_at: When it was made.
+        is_draft: Whether it was saved and not enabled yet.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Campaign:
     reply_to: str
     type: CampaignType
     created_at: datetime
+    is_draft: bool = False
 
     @property
     def is_of_journey(self) -> bool:
@@ -91,12 +93,14 @@ class Campaign:
 
     @property
     def is_triggerable(self) -> bool:
-        """Whether mail can be triggered; not from a bulk campaign (OA-send), nor from a journey's (a guess)."""
-        return self.type == "TRIGGERED" and not self.is_of_journey
+        """Whether mail can be triggered; not from a bulk campaign (OA-send), nor a draft or a journey's (a guess)."""
+        return self.type == "TRIGGERED" and not self.is_of_journey and not self.is_draft
 
     @property
-    def status(self) -> Literal["Triggered", "Accepted"]:
-        """What the list of campaigns says of an enabled one. Source: OA-camp sample data."""
+    def status(self) -> Literal["Draft", "Triggered", "Accepted"]:
+        """What the list of campaigns says. Source: OA-camp sample data."""
+        if self.is_draft:
+            return "Draft"
         return "Triggered" if self.type == "TRIGGERED" else "Accepted"
 
 

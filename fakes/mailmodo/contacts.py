@@ -10,7 +10,7 @@ from aiohttp import web
 
 from fakes.mailmodo.errors import STATIC_SEGMENT, UNKNOWN_ADDRESS, MailmodoError, failure, reason, validation
 from fakes.mailmodo.journeys import EntryKind
-from fakes.mailmodo.reading import Body, is_email, read_body
+from fakes.mailmodo.reading import Body, is_email, read_body, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ __all__ = ["Contacts"]
 _STORED: Final = {"success": True, "message": "The contact is successfully added/updated"}
 _EMAIL_TYPES: Final = ("Promotional", "Transactional")
 _LARGEST_BATCH: Final = 100
+_WHOLE_NUMBERS: Final = ("age",)
+_DAYS: Final = ("birthday", "anniversary_date")
 
 
 class Contacts:
@@ -78,7 +80,8 @@ class Contacts:
         _refuse_duplicates(values)
         contact_list = self._open_list(name)
         await self._take_time()
-        errors = [error for value in values if (error := self._add_one(value, contact_list))]
+        warnings: list[dict[str, str]] = []
+        errors = [error for value in values if (error := self._add_one(value, contact_list, warnings))]
         if not errors:
             return web.json_response(
                 {"message": "All contacts were added to the list", "listId": contact_list.id}
@@ -86,7 +89,7 @@ class Contacts:
         answer = {
             "message": "Some contacts were not added to the list",
             "errors": errors,
-            "warnings": [],
+            "warnings": warnings,
             "listId": contact_list.id,
         }
         return web.json_response(answer, status=207)
@@ -195,7 +198,10 @@ class Contacts:
             raise failure(STATIC_SEGMENT)
         return contact_list
 
-    def _add_one(self, value: object, contact_list: ContactList) -> dict[str, str] | None:
+    def _add_one(
+        self, value: object, contact_list: ContactList, warnings: list[dict[str, str]]
+    ) -> dict[str, str] | None:
+        """Add one contact; give why it was not, or add what else is wrong with it to the warnings."""
         fields = value if isinstance(value, dict) else {}
         if not is_email(fields.get("email")):
             return {
@@ -209,11 +215,15 @@ class Contacts:
             _moments(body)
         except MailmodoError as error:
             return {"email": email, "failure reason": error.message}
+        unfit = _unfit(body.optional_object("data"))
+        warnings += [{"email": email, "warning": f'{name}" {wanted}'} for name, wanted in unfit.items()]
         self._store(body, contact_list, email=email, via="addToList/batch")
         return None
 
     def _store(self, body: Body, contact_list: ContactList, *, email: str, via: str) -> Contact:
-        data = body.optional_object("data")
+        given = body.optional_object("data")
+        unfit = _unfit(given)
+        data = {name: value for name, value in given.items() if name not in unfit}
         contact, is_new = self._state.store_contact(email, data)
         contact.timezone = str(body.fields.get("timezone") or contact.timezone)
         for name, moment in _moments(body).items():
@@ -233,6 +243,19 @@ class Contacts:
             await asyncio.sleep(self._settings.batch_takes_s)
         finally:
             self._is_batch_running = False
+
+
+def _unfit(data: Mapping[str, Any]) -> dict[str, str]:
+    """Say which known properties are of another type than theirs, and what they must be; they are left out."""
+    unfit = {}
+    for name, value in data.items():
+        if value is None:
+            continue
+        if name in _WHOLE_NUMBERS and (isinstance(value, bool) or not isinstance(value, int)):
+            unfit[name] = "must be a number"
+        elif name in _DAYS and read_moment(value) is None:
+            unfit[name] = "must be a valid date"
+    return unfit
 
 
 def _moments(body: Body) -> dict[str, datetime]:

@@ -11,7 +11,7 @@ from fakes.mailmodo.templates import Form, Link, Question, Template
 from fakes.mailmodo.webhooks import ActivityName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fakes.kit.account_settings import Bounds
     from fakes.mailmodo.app import FakeMailmodo
@@ -57,6 +57,21 @@ class MailmodoControl(VendorControl):
             "journeys": Collection(self._show_journeys, self._create_journey, "MailmodoJourney"),
         }
 
+    async def launch(self, name: str, emails: Sequence[str] | None) -> int:
+        """Enable a draft; it goes to nobody until it is triggered."""
+        state = self._fake.state
+        campaign = state.campaign_by_name(name)
+        if campaign is None:
+            known = ", ".join(one.name for one in state.campaigns.values()) or "none"
+            raise ControlRefused(404, "unknown_campaign", f"no campaign {name!r}; there are {known}")
+        if emails is not None or not campaign.is_draft:
+            wanted = "no `emails`: enabling a campaign sends nothing" if emails is not None else "a draft"
+            raise ControlRefused(
+                409, "not_launchable", f"campaign {name!r} is {campaign.status}; wanted {wanted}"
+            )
+        state.set_draft(campaign, is_draft=False)
+        return 0
+
     def setup_steps(self) -> list[Json]:
         """Webhook URL and JSON body of every campaign that can be triggered."""
         return [
@@ -101,14 +116,17 @@ class MailmodoControl(VendorControl):
             "template": campaign.template.name,
             "trigger_app": campaign.trigger_app,
             "campaign_type": campaign.type,
+            "status": campaign.status,
             "sender_email": campaign.sender_email,
             "created_at": campaign.created_at.isoformat(),
             "report": self._fake.state.tally(campaign).between(None, None),
         }
 
     async def _create_campaign(self, body: Json) -> Json:
+        state, words = self._fake.state, {name: body[name] for name in body if name != "is_draft"}
         try:
-            return self._show_campaign(self._fake.state.add_campaign(**body))
+            campaign = state.add_campaign(**words)
+            return self._show_campaign(state.set_draft(campaign, is_draft=body.get("is_draft", False)))
         except UnknownTemplate as error:
             raise ControlRefused(409, "unknown_template", str(error)) from error
 

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from fakes.kit import Call, Fake
     from fakes.kit.server import Handler
     from fakes.mailmodo.activities import Activities
+    from fakes.mailmodo.personalisation import Values
     from fakes.mailmodo.state import Send, State
     from fakes.mailmodo.submissions import Answers, SubmissionType
-    from fakes.mailmodo.templates import StoredForm
+    from fakes.mailmodo.templates import StoredForm, StoredLink
     from fakes.mailmodo.webhooks import Part
 
 __all__ = ["APPLE_PRIVACY_AGENT", "Engagement"]
@@ -80,11 +81,12 @@ class Engagement:
     async def follow_link(self, call: Call) -> web.Response:
         """Redirect to where a link leads and record a click."""
         send = self._state.sends.get(call.path["ref"])
-        link = send.campaign.template.links.get(call.path["linkId"]) if send else None
+        link = send.campaign.template.link(call.path["linkId"]) if send else None
         if send is None or link is None:
             return _gone()
-        values = send.values
-        url = quote(link.url.fill(lambda name: quote(values(name), safe="")), safe=_AS_IN_URL)
+        url = _target(link, send.values)
+        if not url:
+            return _gone()
         self._state.mark_read(send.contact, "click")
         self._activities.record(
             ActivityName.CLICKED,
@@ -193,6 +195,14 @@ class Engagement:
 
     def _base_url(self) -> str:
         return self._fake.surroundings.url_of(self._fake.hosts[0])
+
+
+def _target(link: StoredLink, values: Values) -> str:
+    """Say where a link leads; the variable that a URL begins with is one, and not a part to be encoded."""
+    parts = link.url.parts
+    beginning = parts[1] if not parts[0] and len(parts) > 1 else None
+    url = link.url.fill(lambda name: values(name) if name == beginning else quote(values(name), safe=""))
+    return quote(url, safe=_AS_IN_URL)
 
 
 def _cors(call: Call, sender: str) -> dict[str, str]:

@@ -172,7 +172,8 @@ def _content(template: StoredTemplate, *, part: str) -> str:
         for link in template.links.values()
     )
     blocks = "${:blocks}" if template.blocks else ""
-    return f"<p>${{:greeting}},</p>\n{template.template.body}\n{blocks}{links}"
+    body = template.tracked_body.replace("${:part}", part)
+    return f"<p>${{:greeting}},</p>\n{body}\n{blocks}{links}"
 
 
 def _amp_form(form: StoredForm) -> str:

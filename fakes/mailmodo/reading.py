@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fakes.kit import Call
     from fakes.mailmodo.errors import MailmodoError, Refuse
 
-__all__ = ["Body", "is_email", "is_scalar", "read_body", "read_form"]
+__all__ = ["Body", "is_email", "is_scalar", "read_body", "read_form", "read_moment"]
 
 _EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"${}]+@(?:[\w-]+\.)+[\w-]{2,}")
 _LONGEST_EMAIL = 254
@@ -83,7 +83,7 @@ class Body:
         value = self.fields.get(name)
         if value is None:
             return None
-        moment = _moment(value)
+        moment = read_moment(value)
         if moment is None:
             raise self.refuse(f'{name}" must be a valid date')
         return moment
@@ -136,7 +136,8 @@ def read_form(call: Call) -> list[tuple[str, str]]:
     return fields
 
 
-def _moment(value: object) -> datetime | None:
+def read_moment(value: object) -> datetime | None:
+    """Read an instant, in ISO 8601 or as UNIX seconds; None when it is none."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return datetime.fromtimestamp(value, UTC) if 0 <= value <= _LATEST_TS else None
     if not isinstance(value, str):

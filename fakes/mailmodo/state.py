@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID, uuid5
@@ -227,6 +227,11 @@ class State:
         self.campaigns[campaign.id] = campaign
         self._tallies[campaign.id] = Tally()
         return campaign
+
+    def set_draft(self, campaign: Campaign, *, is_draft: bool) -> Campaign:
+        """Leave a campaign as a draft, which cannot be triggered, or enable it."""
+        changed = self.campaigns[campaign.id] = replace(campaign, is_draft=is_draft)
+        return changed
 
     def add_sign_up_form(self, name: str, *, list_name: str, origins: Iterable[str] = ()) -> SignUpForm:
         """Create a sign-up form."""

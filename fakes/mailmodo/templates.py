@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from html import unescape
+from typing import TYPE_CHECKING, Final, Literal
 
 from fakes.kit import draw_uuid
 from fakes.mailmodo.personalisation import Text
@@ -35,6 +37,11 @@ EmailType = Literal["Promotional", "Transactional"]
 QuestionKind = Literal["scale", "text", "choice", "choices", "rating", "date"]
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_ANCHOR: Final = re.compile(
+    r"""(<a\b[^>]*?\shref\s*=\s*)("[^"]*"|'[^']*')([^>]*>)(.*?)(?=</a\s*>)""", re.IGNORECASE | re.DOTALL
+)
+_TRACKED: Final = re.compile(r"https?://|\$\{", re.IGNORECASE)
+_TAG: Final = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +116,7 @@ class Template:
         form: Its form; in the HTML part a link to the form's page stands for it.
         links: Links below the body, tracked.
         blocks: Repeatable blocks below the body; a trigger that gives one no data leaves it out.
-        body: An HTML fragment with `${name}` variables; what fills them is escaped.
+        body: An HTML fragment with `${name}` variables; what fills them is escaped, and web links in it are tracked.
         type: What kind of mail it is, for people who unsubscribe from one kind only.
     """
 
@@ -174,9 +181,11 @@ class StoredTemplate:
     Attributes:
         id: UUID, version 4.
         template: As it was described.
-        body: The body, split at its variables.
+        body: The body as it was described, split at its variables.
+        tracked_body: The body with links that are tracked; `${:base}`, `${:ref}` and `${:part}` are the mail's.
         form: The form with its ids.
-        links: The links with their ids, by id.
+        links: The links below the body with their ids, by id.
+        body_links: Those inside the body, likewise.
         blocks: The repeatable blocks with their ids, by id.
         created_at: When it was added.
     """
@@ -184,8 +193,10 @@ class StoredTemplate:
     id: str
     template: Template
     body: Text
+    tracked_body: str
     form: StoredForm | None
     links: Mapping[str, StoredLink] = field(default_factory=dict)
+    body_links: Mapping[str, StoredLink] = field(default_factory=dict)
     blocks: Mapping[str, StoredBlock] = field(default_factory=dict)
     created_at: datetime
 
@@ -193,6 +204,10 @@ class StoredTemplate:
     def name(self) -> str:
         """The template's name."""
         return self.template.name
+
+    def link(self, link_id: str) -> StoredLink | None:
+        """Find a tracked link, below the body or inside it."""
+        return self.links.get(link_id) or self.body_links.get(link_id)
 
     @property
     def personalisation(self) -> tuple[str, ...]:
@@ -209,15 +224,36 @@ def store_template(template: Template, *, created_at: datetime, random: Random) 
     """Give a template, its form and its links their ids."""
     links = [StoredLink(_draw_id("link", random), link.name, Text.of(link.url)) for link in template.links]
     blocks = [StoredBlock(_draw_id("block", random), one.name, Text.of(one.body)) for one in template.blocks]
+    identity = draw_uuid(random)
+    form = _store_form(template.form, random) if template.form else None
+    tracked_body, body_links = _track_links(template.body, random)
     return StoredTemplate(
-        id=draw_uuid(random),
+        id=identity,
         template=template,
         body=Text.of(template.body),
-        form=_store_form(template.form, random) if template.form else None,
+        tracked_body=tracked_body,
+        form=form,
         links={link.id: link for link in links},
+        body_links={link.id: link for link in body_links},
         blocks={block.id: block for block in blocks},
         created_at=created_at,
     )
+
+
+def _track_links(body: str, random: Random) -> tuple[str, list[StoredLink]]:
+    """Lead every web link of a body through the tracker; anchors, `mailto:` and the like are left alone."""
+    links: list[StoredLink] = []
+
+    def track(found: re.Match[str]) -> str:
+        url = unescape(found[2][1:-1]).strip()
+        if not _TRACKED.match(url):
+            return found[0]
+        text = " ".join(unescape(_TAG.sub(" ", found[4])).split())
+        link = StoredLink(_draw_id("link", random), text or url, Text.of(url))
+        links.append(link)
+        return f'{found[1]}"${{:base}}/l/${{:ref}}/{link.id}?part=${{:part}}"{found[3]}{found[4]}'
+
+    return _ANCHOR.sub(track, body), links
 
 
 def _store_form(form: Form, random: Random) -> StoredForm:

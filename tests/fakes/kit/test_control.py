@@ -108,6 +108,29 @@ async def test_mailmodo_is_set_up_and_shown_from_one_record() -> None:
         on.stage.recorder.check()
 
 
+async def test_a_draft_of_mailmodo_is_enabled_by_its_launch() -> None:
+    async with controlled("mailmodo") as on:
+        await on.ask("POST", "/collections/templates", TEMPLATE)
+        made = (await on.ask("POST", "/collections/campaigns", {**CAMPAIGN, "is_draft": True}))[1]
+        assert made["status"] == "Draft"
+        assert (await on.ask("GET", "/campaigns/nps/setup-steps"))[0] == 404
+        status, refused = await on.ask("POST", "/campaigns/nps/launch", {"emails": ["a@example.com"]})
+        assert (status, "sends nothing" in refused["error"]["message"]) == (409, True)
+
+        assert await on.ask("POST", "/campaigns/nps/launch", {}) == (200, {"people": 0})
+
+        assert (await on.ask("GET", "/campaigns/nps/setup-steps"))[0] == 200
+        status, refused = await on.ask("POST", "/campaigns/nps/launch", {})
+        assert (status, refused["error"]["message"]) == (409, "campaign 'nps' is Triggered; wanted a draft")
+
+
+async def test_a_vendor_without_campaigns_launches_none() -> None:
+    async with controlled("segment") as on:
+        status, refused = await on.ask("POST", "/campaigns/nps/launch", {})
+
+        assert (status, refused["error"]["code"]) == (404, "not_offered")
+
+
 async def test_a_journey_of_mailmodo_is_created_started_and_comes_back() -> None:
     async with controlled("mailmodo") as on:
         await on.ask("POST", "/collections/templates", TEMPLATE)
@@ -296,7 +319,7 @@ async def test_a_rule_is_shown_as_it_was_given(rule: dict[str, Any]) -> None:
         ("POST", "/collections/campaigns", CAMPAIGN, 409, "no template 'NPS'"),
         ("POST", "/collections/templates", {"name": "x", "form": {"name": "f", "questions": {"q": {"kind": "scale", "low": 5, "high": 5}}}}, 400, "`low` below `high`"),
         ("GET", "/campaigns/nps/setup-steps", None, 404, "there are some for none"),
-        ("POST", "/campaigns/nps/launch", {}, 404, "no campaigns that are launched"),
+        ("POST", "/campaigns/nps/launch", {}, 404, "no campaign 'nps'; there are none"),
         ("PUT", "/snapshot", {"vendor": "mailmodo"}, 400, "format"),
         ("PUT", "/snapshot", {"vendor": "segment", "format": 1, "taken_at": "2026-01-01T00:00:00Z", "under_way": 0, "settings": {}, "state": {}}, 400, "found segment, wanted mailmodo"),
         ("PUT", "/snapshot", {"vendor": "mailmodo", "format": 1, "taken_at": "2026-01-01T00:00:00Z", "under_way": 0, "settings": {}, "state": {"x": 1}}, 400, "$.settings: found nothing, wanted api_key"),

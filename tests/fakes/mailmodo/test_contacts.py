@@ -206,6 +206,44 @@ async def test_batch_says_which_contacts_it_refused() -> None:
         mailmodo.recorder.check(sent=False)
 
 
+async def test_batch_warns_of_known_properties_that_do_not_fit_and_leaves_them_out() -> None:
+    data = {
+        "age": "old",
+        "birthday": "soon",
+        "anniversary_date": 1_600_000_000,
+        "first_name": "Asha",
+        "city": None,
+    }
+    async with open_account() as mailmodo:
+        fits = {"age": 31, "birthday": "1990-02-01"}
+        values = [{"email": EMAIL, "data": data}, {"email": "b@example.com", "data": fits}, {"email": "none"}]
+        status, answer = await mailmodo.call(
+            "POST", "/api/v1/addToList/batch", {"listName": "all", "values": values}
+        )
+
+        assert (status, [error["email"] for error in answer["errors"]]) == (207, ["none"])
+        assert answer["warnings"] == [
+            {"email": EMAIL, "warning": 'age" must be a number'},
+            {"email": EMAIL, "warning": 'birthday" must be a valid date'},
+        ]
+        contact, other = mailmodo.fake.state.contact(EMAIL), mailmodo.fake.state.contact("b@example.com")
+        assert contact is not None
+        assert contact.data == {"email": EMAIL, "anniversary_date": 1_600_000_000, "first_name": "Asha"}
+        assert other is not None
+        assert other.data == {"email": "b@example.com", **fits}
+        mailmodo.recorder.check(sent=False)
+
+
+async def test_a_single_contact_is_stored_without_what_does_not_fit() -> None:
+    async with open_account() as mailmodo:
+        body = {"email": EMAIL, "listName": "all", "data": {"age": True, "first_name": "Asha"}}
+        assert await mailmodo.call("POST", "/api/v1/addToList", body) == (200, STORED)
+
+        contact = mailmodo.fake.state.contact(EMAIL)
+        assert contact is not None
+        assert contact.data == {"email": EMAIL, "first_name": "Asha"}
+
+
 async def test_batch_with_an_address_twice_is_refused() -> None:
     async with open_account() as mailmodo:
         values = [{"email": "a@example.com"}, {"email": "A@example.com"}]

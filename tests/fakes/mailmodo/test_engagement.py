@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import FormData
 
+from fakes.mailmodo import Link, Template
+from simulator.mail_client import read_html
 from tests.fakes.mailmodo.account import open_account
 
 if TYPE_CHECKING:
@@ -296,3 +298,60 @@ async def test_form_page_takes_the_same_answers_and_says_web() -> None:
         assert (submitted.details["submission_type"], submitted.details["answers"]) == ("WEB", {"score": "7"})
         assert mailmodo.recorder.facts_of("link_clicked", "email_opened") == []
         mailmodo.recorder.check()
+
+
+BODY = """<p>See <a class='x' href='https://brand.example/a?b=1&amp;c=${plan}'>the <b>offer</b></a>, <a
+  target="_blank" href="HTTPS://brand.example/${first_name}">yours</a> and <a href="${link}"><img src="x.png"></a>.
+<a href="mailto:a@brand.example">Write</a> <a href="#top">Up</a> <a name="top">here</a>
+<abbr href="https://brand.example/no">no</abbr></p>"""
+
+
+@pytest.mark.parametrize("part", ["html", "amp"])
+async def test_links_inside_a_templates_own_body_are_tracked(part: str) -> None:
+    async with open_account() as mailmodo:
+        stored = mailmodo.fake.state.add_template(
+            Template(
+                name="Body",
+                email_type="AMP",
+                body=BODY,
+                links=(Link("Below", "https://brand.example/below"),),
+            )
+        )
+        mailmodo.survey = mailmodo.fake.state.add_campaign(name="body", template=stored, subject="Hi")
+        data = {"plan": "a&b", "first_name": "Ásha", "link": "https://other.example/x"}
+        mail = await mailmodo.mail(data=data)
+        shown = mail.html if part == "html" else mail.amp or ""
+        read = read_html(shown)
+        tracked = [link for link in read.content_links() if "/l/" in link.url]
+
+        assert [link.text for link in tracked] == ["the offer", "yours", "", "Below"]
+        assert all(link.url.endswith(f"?part={part}") for link in tracked)
+        for untouched in (
+            'href="mailto:a@brand.example"',
+            'href="#top"',
+            '<abbr href="https://brand.example/no">',
+        ):
+            assert untouched in shown
+        leads = [(await mailmodo.get(link.url)).headers["Location"] for link in tracked]
+        assert leads == [
+            "https://brand.example/a?b=1&c=a%26b",
+            "HTTPS://brand.example/%C3%81sha",
+            "https://other.example/x",
+            "https://brand.example/below",
+        ]
+        report = await mailmodo.report()
+        assert (report["clicks"], report[f"{part}Clicks"]) == (4, 4)
+        told = [fact.details["link_id"] for fact in mailmodo.recorder.facts_of("link_clicked")]
+        assert told == [*stored.body_links, *stored.links]
+        mailmodo.recorder.check()
+
+
+async def test_a_link_that_is_a_variable_without_a_value_leads_nowhere() -> None:
+    async with open_account() as mailmodo:
+        stored = mailmodo.fake.state.add_template(Template(name="Body", body='<a href="${link}">Go</a>'))
+        mailmodo.survey = mailmodo.fake.state.add_campaign(name="body", template=stored, subject="Hi")
+        mail = await mailmodo.mail()
+        [link, _leave] = read_html(mail.html).links
+
+        assert (await mailmodo.get(link.url)).status == 404
+        assert mailmodo.recorder.facts_of("link_clicked") == []

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from fakes.mailmodo.errors import NO_CAMPAIGN
 from tests.fakes.mailmodo.account import open_account
 
 
@@ -153,4 +154,26 @@ async def test_templates_list_their_variables() -> None:
         assert survey["personalization_data"] == ["${first_name}", "${plan}"]
         assert survey["created_at"] == "2026-03-02T03:30:00.000Z"
         assert (survey["state"], survey["is_uploaded"]) == ("Active", False)
+        mailmodo.recorder.check()
+
+
+async def test_a_draft_is_listed_and_triggered_only_once_it_is_enabled() -> None:
+    async with open_account() as mailmodo:
+        state = mailmodo.fake.state
+        draft = state.set_draft(mailmodo.survey, is_draft=True)
+
+        status, answer = await mailmodo.call("GET", "/api/v1/campaigns")
+        assert status == 200
+        assert [one["status"] for one in answer["campaigns"]] == ["Triggered", "Draft"]
+        assert (await mailmodo.report(draft))["status"] == "Draft"
+        refused = await mailmodo.call(
+            "POST", f"/api/v1/triggerCampaign/{draft.id}", {"email": "asha@example.com"}
+        )
+        assert refused == (400, {"success": False, "message": NO_CAMPAIGN})
+        by_url = await mailmodo.post(mailmodo.fake.trigger_url(draft), json={"email": "asha@example.com"})
+        assert by_url.status == 400
+
+        state.set_draft(draft, is_draft=False)
+        await mailmodo.trigger()
+        assert (await mailmodo.report())["status"] == "Triggered"
         mailmodo.recorder.check()
