@@ -140,7 +140,8 @@ class _Visit:
 
     async def _submit(self, intent: Intent) -> None:
         mail = self._read()
-        form = next(iter(mail.forms), None)
+        forms = list(mail.forms)
+        form = next(iter(forms), None)
         if form is None:
             # Without AMP the form stands on a page behind a link of the mail.
             page = next((link for link in mail.content_links() if _leads_to_form(link.text)), None)
@@ -153,9 +154,18 @@ class _Visit:
                 self._step("look for a form in vain")
                 return
             form.url = urljoin(page.url, form.url)
-        filled = answer(form, intent.answers, self._person.random)
-        step = self._step("answer", answers=dict(filled))
-        await self._fetch("POST", form.url, step, body=urlencode(filled).encode())
+        # A form of several steps: the next ones follow in the mail, or each on the page that answers the one before.
+        answered: set[tuple[str, ...]] = set()
+        while form is not None and tuple(form.fields) not in answered:
+            answered.add(tuple(form.fields))
+            filled = answer(form, intent.answers, self._person.random)
+            step = self._step("answer", answers=dict(filled))
+            next_page = await self._fetch("POST", form.url, step, body=urlencode(filled).encode())
+            rest, url = forms[1:] if forms else read_html(next_page).forms, form.url
+            forms = forms[1:]
+            form = next((one for one in rest if urljoin(url, one.url) == url), None)
+            if form is not None:
+                form.url = urljoin(url, form.url)
 
     async def _unsubscribe(self) -> None:
         header = self._message.headers.get("List-Unsubscribe", "").strip("<>")

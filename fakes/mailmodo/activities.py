@@ -43,11 +43,13 @@ class Activities:
     Attributes:
         url: Where webhooks go; None for nowhere.
         listeners: Told of every activity once it is recorded.
+        step_listeners: Told of every answered step of a form but the last, with its number from 0.
     """
 
     def __init__(self, fake: Fake, *, state: State, settings: MailmodoSettings) -> None:
         self.url: str | None = None
         self.listeners: list[Callable[[Activity], None]] = []
+        self.step_listeners: list[Callable[[Submission, int], None]] = []
         self._settings = settings
         self._fake = fake
         self._state = state
@@ -97,6 +99,19 @@ class Activities:
         for listener in self.listeners:
             listener(activity)
         return activity
+
+    def record_step(self, submission: Submission, number: int) -> None:
+        """Record that a step of a form was answered which is not the last: no activity, but journeys may begin."""
+        self._fake.tell(
+            "form_step_submitted",
+            submission.send.contact.email,
+            ref=submission.send.ref,
+            form_id=submission.form.id,
+            step=number + 1,
+            answers=submission.by_question,
+        )
+        for listener in self.step_listeners:
+            listener(submission, number)
 
     def record_submission(self, submission: Submission) -> None:
         """Record that a form was answered, and export the answers where the form says so."""

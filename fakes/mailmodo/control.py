@@ -98,9 +98,7 @@ class MailmodoControl(VendorControl):
         words = {name: body[name] for name in ("email_type", "type", "body") if name in body}
         template = Template(
             name=body["name"],
-            form=Form(form["name"], {name: _question(name, one) for name, one in form["questions"].items()})
-            if form
-            else None,
+            form=_form(form) if form else None,
             links=tuple(Link(name, url) for name, url in body.get("links", {}).items()),
             **words,
         )
@@ -143,7 +141,7 @@ class MailmodoControl(VendorControl):
 
     async def _create_journey(self, body: Json) -> Json:
         kind = EntryKind[body["entry"]["kind"].upper()]
-        entry = Entry(kind, body["entry"].get("name", ""))
+        entry = Entry(kind, body["entry"].get("name", ""), body["entry"].get("step"))
         cards = [self._card(card, f"journey.cards[{index}]") for index, card in enumerate(body["cards"])]
         return _show_journey(self._fake.journeys.add(body["name"], entry=entry, cards=cards))
 
@@ -168,8 +166,18 @@ def _show_journey(journey: Journey) -> Json:
         else show_value(card)
         for card in journey.cards
     ]
-    entry = {"kind": journey.entry.kind.name.lower(), "name": journey.entry.name}
+    entry: Json = {"kind": journey.entry.kind.name.lower(), "name": journey.entry.name}
+    if journey.entry.step is not None:
+        entry["step"] = journey.entry.step
     return {"id": journey.id, "name": journey.name, "entry": entry, "cards": cards}
+
+
+def _form(body: Mapping[str, Any]) -> Form:
+    first, *further = (
+        {name: _question(name, one) for name, one in questions.items()}
+        for questions in (body["questions"], *body.get("further", ()))
+    )
+    return Form(body["name"], first, further=tuple(further))
 
 
 def _question(name: str, body: Mapping[str, Any]) -> Question:
@@ -196,6 +204,7 @@ def _show_template(stored: StoredTemplate) -> Json:
             "id": stored.form.id,
             "name": stored.form.name,
             "questions": [e.name for e in stored.form.elements],
+            "steps": [[e.name for e in step.elements] for step in stored.form.steps],
         }
         if stored.form
         else None,

@@ -8,21 +8,21 @@ Source: OA-form (`forms`), OA-block (`blocks`).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from fakes.mailmodo.personalisation import Values
-from fakes.mailmodo.templates import Element, Question, StoredForm
+from fakes.mailmodo.templates import LAST_STEP, Element, Question, StoredStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from fakes.mailmodo.reading import Body
-    from fakes.mailmodo.templates import QuestionKind, StoredTemplate
+    from fakes.mailmodo.templates import QuestionKind, StoredForm, StoredTemplate
 
 __all__ = ["read_blocks", "read_form_variant"]
 
-_LAST_STEP: Final = "success"
 _MOST_STARS: Final = 10
 _KINDS: Final[Mapping[str, QuestionKind]] = {
     "single-line": "text",
@@ -32,6 +32,7 @@ _KINDS: Final[Mapping[str, QuestionKind]] = {
     "nps": "scale",
     "date-picker": "date",
 }
+_STEP_ID: Final = re.compile(r"step[0-9a-z]{5,8}")
 _ELEMENT_ID: Final = re.compile(r"element[A-Za-z0-9_-]{1,60}")
 _NEEDS_CHOICES: Final = ("single-select", "multi-select")
 
@@ -52,24 +53,21 @@ def read_form_variant(body: Body, template: StoredTemplate) -> StoredForm | None
             (f"{where}.steps[{index}]", step)
             for index, step in enumerate(_objects(body, form, "steps", where))
         ]
-        if not steps or steps[-1][1].get("stepId") != _LAST_STEP:
-            raise body.refuse(f'{where}.steps" must end with the step "{_LAST_STEP}"')
+        if not steps or steps[-1][1].get("stepId") != LAST_STEP:
+            raise body.refuse(f'{where}.steps" must end with the step "{LAST_STEP}"')
         asked = steps[:-1]
         if not asked:
-            raise body.refuse(f'{where}.steps" must contain a step before "{_LAST_STEP}"')
-        elements = tuple(element for place, step in asked for element in _elements(body, step, place))
-        ids = [element.id for element in elements]
+            raise body.refuse(f'{where}.steps" must contain a step before "{LAST_STEP}"')
+        own = replace(own, steps=tuple(_step(body, step, place) for place, step in asked))
+        ids = [element.id for element in own.elements]
         if len(set(ids)) != len(ids):
             raise body.refuse(f'{where}.steps" has an elementId twice')
-        own = StoredForm(
-            id=own.id,
-            step_id=_text(body, asked[0][1], "stepId", asked[0][0]),
-            name=own.name,
-            elements=elements,
-            export_url=own.export_url,
-            total_steps=len(asked),
-            button=_optional(body, asked[-1][1], "buttonText", asked[-1][0]) or "Submit",
-        )
+        for (place, _), step in zip(asked[1:], own.steps[1:], strict=True):  # these ids are posted
+            if not _STEP_ID.fullmatch(step.id):
+                raise body.refuse(f'{place}.stepId" must look like step7tr7n2')
+        step_ids = [step.id for step in own.steps]
+        if len(set(step_ids)) != len(step_ids):
+            raise body.refuse(f'{where}.steps" has a stepId twice')
     return own
 
 
@@ -107,8 +105,13 @@ def _in_row(row: Mapping[str, Any], values: Callable[[str], str]) -> Callable[[s
     return value_of
 
 
+def _step(body: Body, step: Mapping[str, Any], where: str) -> StoredStep:
+    step_id = _text(body, step, "stepId", where)
+    elements = tuple(_elements(body, step, where))
+    return StoredStep(step_id, elements, _optional(body, step, "buttonText", where) or "Submit")
+
+
 def _elements(body: Body, step: Mapping[str, Any], where: str) -> Iterator[Element]:
-    _text(body, step, "stepId", where)
     found = _objects(body, step, "elements", where)
     if not found:
         raise body.refuse(f'{where}.elements" must contain at least 1 items')

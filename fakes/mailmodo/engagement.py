@@ -16,7 +16,7 @@ from fakes.kit import draw_uuid
 from fakes.mailmodo.errors import failure
 from fakes.mailmodo.mail import form_page, notice_page
 from fakes.mailmodo.reading import read_form
-from fakes.mailmodo.submissions import Submission, read_answers
+from fakes.mailmodo.submissions import Submission, missing, read_answers
 from fakes.mailmodo.webhooks import ActivityName
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fakes.mailmodo.activities import Activities
     from fakes.mailmodo.personalisation import Values
     from fakes.mailmodo.state import Send, State
-    from fakes.mailmodo.submissions import Answers, SubmissionType
+    from fakes.mailmodo.submissions import SubmissionType
     from fakes.mailmodo.templates import StoredForm, StoredLink
     from fakes.mailmodo.webhooks import Part
 
@@ -39,6 +39,7 @@ APPLE_PRIVACY_AGENT: Final = "Mozilla/5.0"
 _GIF: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _NO_STORE: Final = {"Cache-Control": "no-store, max-age=0"}
 _THANKS: Final = "Thank you! Your response has been recorded."
+_NEXT: Final = "Thank you! Please go on with the next step."
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AS_IN_URL: Final = "!#$&'()*+,/:;=?@[]~%-._"
 
@@ -126,12 +127,12 @@ class Engagement:
         if send is None or form is None or form.id != call.path["formId"]:
             raise failure("Form not found")
         headers = _cors(call, send.campaign.sender_email)
-        answers = read_answers(form, fields)
-        if isinstance(answers, str):
-            body = {"success": False, "message": answers}
+        submission = self._submit(send, form, fields, "AMP")
+        if isinstance(submission, str):
+            body = {"success": False, "message": submission}
             return web.json_response(body, status=400, headers=headers)
-        response_id = self._submit(send, form, fields, answers=answers, submission_type="AMP")
-        body = {"success": True, "message": _THANKS, "responseId": response_id}
+        message = _THANKS if submission.is_whole else _NEXT
+        body = {"success": True, "message": message, "responseId": submission.response_id}
         return web.json_response(body, headers=headers)
 
     async def show_form_page(self, call: Call) -> web.Response:
@@ -146,10 +147,13 @@ class Engagement:
             return _gone()
         send, form = found
         fields = read_form(call)
-        answers = read_answers(form, fields)
-        if isinstance(answers, str):
-            return _html(form_page(send, form, base_url=self._base_url(), problem=answers), status=400)
-        self._submit(send, form, fields, answers=answers, submission_type="WEB")
+        number = form.number_of(_last(fields, "next-step-id"))
+        submission = self._submit(send, form, fields, "WEB")
+        if isinstance(submission, str):
+            page = form_page(send, form, base_url=self._base_url(), number=number, problem=submission)
+            return _html(page, status=400)
+        if not submission.is_whole:
+            return _html(form_page(send, form, base_url=self._base_url(), number=number + 1))
         return _html(notice_page(form.name, _THANKS))
 
     def _find_form(self, call: Call) -> tuple[Send, StoredForm] | None:
@@ -162,10 +166,17 @@ class Engagement:
         send: Send,
         form: StoredForm,
         fields: list[tuple[str, str]],
-        *,
-        answers: Answers,
         submission_type: SubmissionType,
-    ) -> str:
+    ) -> Submission | str:
+        """Take the answers to a step, and record them; or say what is wrong with them."""
+        number = form.number_of(_last(fields, "next-step-id"))
+        new = read_answers(form.steps[number], fields)
+        if isinstance(new, str):
+            return new
+        answers = {**send.answers, **new} if len(form.steps) > 1 else new
+        if number + 1 == len(form.steps) and (problem := missing(form, answers)):
+            return problem
+        send.answers = answers if len(form.steps) > 1 else {}
         random = self._fake.surroundings.random
         response_id = _last(fields, "responseId")
         submission = Submission(
@@ -176,9 +187,13 @@ class Engagement:
             at=self._fake.surroundings.now(),
             answers=answers,
             type=submission_type,
+            next_step_id=form.step_after(number),
         )
-        self._activities.record_submission(submission)
-        return submission.response_id
+        if submission.is_whole:
+            self._activities.record_submission(submission)
+        else:
+            self._activities.record_step(submission, number)
+        return submission
 
     def _leave(self, call: Call, reason: str) -> web.Response:
         send = self._state.sends.get(call.path["ref"])

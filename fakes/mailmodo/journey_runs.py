@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fakes.mailmodo.sending import Sending
     from fakes.mailmodo.settings import MailmodoSettings
     from fakes.mailmodo.state import Contact, State
+    from fakes.mailmodo.submissions import Submission
     from fakes.mailmodo.webhooks import Activity
 
 __all__ = ["Journeys"]
@@ -66,6 +67,7 @@ class Journeys:
         self._running: dict[str, tuple[Instance, asyncio.Task[None]]] = {}
         self._awaited: dict[tuple[str, ActivityName], asyncio.Future[Activity]] = {}
         activities.listeners.append(self._hear)
+        activities.step_listeners.append(self._hear_step)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handlers; all want the key."""
@@ -89,8 +91,11 @@ class Journeys:
 
     def entered(self, kind: EntryKind, name: str, contact: Contact, /, **given: Any) -> None:
         """Let a contact into every journey that begins with what just happened."""
+        self._let_in(Entry(kind, name), contact, given)
+
+    def _let_in(self, entry: Entry, contact: Contact, given: Mapping[str, Any]) -> None:
         for journey in self.published.values():
-            if journey.entry == Entry(kind, name) and not self._is_on(journey, contact.email):
+            if journey.entry == entry and not self._is_on(journey, contact.email):
                 self._enter(journey, contact, **given)
 
     async def start(self, call: Call) -> web.Response:
@@ -207,10 +212,15 @@ class Journeys:
         if done is not None and not done.done():
             done.set_result(activity)
         if activity.submission is not None:
-            data = activity.submission.data(utc_offset_minutes=self._settings.utc_offset_minutes)
-            self.entered(
-                EntryKind.FORM, activity.submission.form.name, activity.send.contact, submission=data
-            )
+            self._hear_form(activity.submission, None)
+
+    def _hear_step(self, submission: Submission, number: int) -> None:
+        self._hear_form(submission, number + 1)
+
+    def _hear_form(self, submission: Submission, step: int | None) -> None:
+        data = submission.data(utc_offset_minutes=self._settings.utc_offset_minutes)
+        entry = Entry(EntryKind.FORM, submission.form.name, step)
+        self._let_in(entry, submission.send.contact, {"submission": data})
 
     def _leave(self, instance: Instance, fact: str, **more: Any) -> None:
         if self._running.pop(instance.ref, None) is not None:

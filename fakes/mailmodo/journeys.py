@@ -59,10 +59,12 @@ class Entry:
     Attributes:
         kind: Over the API, by a file, onto a list, by a changed property, an answered form, or a custom event.
         name: Of the list, the property, the form or the event; empty for the other two.
+        step: After which step of a form, from 1; None for the last.
     """
 
     kind: EntryKind
     name: str = ""
+    step: int | None = None
 
     @property
     def trigger_source(self) -> str:

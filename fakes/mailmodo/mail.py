@@ -84,10 +84,10 @@ class MailRoom:
         return layout
 
 
-def form_page(send: Send, form: StoredForm, *, base_url: str, problem: str = "") -> str:
-    """Write the page on which a form is answered where mail clients show no AMP."""
+def form_page(send: Send, form: StoredForm, *, base_url: str, number: int = 0, problem: str = "") -> str:
+    """Write the page on which a step of a form, from 0, is answered where mail clients show no AMP."""
     note = f"<p><strong>{escape(problem)}</strong></p>\n" if problem else ""
-    fields = Text.of(_fields(form)).fill(_value_of(send, base_url))
+    fields = Text.of(_fields(form, number)).fill(_value_of(send, base_url))
     action = f"{base_url}/f/{send.ref}/{form.id}"
     return _page(form.name, f'{note}<form method="post" action="{action}">\n{fields}</form>\n')
 
@@ -177,28 +177,34 @@ def _content(template: StoredTemplate, *, part: str) -> str:
 
 
 def _amp_form(form: StoredForm) -> str:
+    return "".join(_amp_step(form, number) for number in range(len(form.steps)))
+
+
+def _amp_step(form: StoredForm, number: int) -> str:
     return (
-        f'<form method="post" action-xhr="${{:base}}/api/v1/f/{form.id}">\n{_fields(form)}'
+        f'<form method="post" action-xhr="${{:base}}/api/v1/f/{form.id}">\n{_fields(form, number)}'
         '<div submit-success><template type="amp-mustache"><p>{{message}}</p></template></div>\n'
         '<div submit-error><template type="amp-mustache"><p>{{message}}</p></template></div>\n'
         "</form>\n"
     )
 
 
-def _fields(form: StoredForm) -> str:
-    """Write the inputs: the hidden ones carry what the documented form export repeats. Source: RS-src tests."""
+def _fields(form: StoredForm, number: int) -> str:
+    """Write a step's inputs: the hidden ones carry what the documented form export repeats. Source: RS-src tests."""
+    step, total = form.steps[number], len(form.steps)
     hidden = {
         "ref": "${:ref}",
         "responseId": "${:response}",
         "recipientEmail": "${:to}",
         "formId": form.id,
-        "next-step-id": "success",
-        "total-steps": str(form.total_steps),
+        "next-step-id": form.step_after(number),
+        "total-steps": str(total),
     }
     return (
-        "".join(f'<input type="hidden" name="{name}" value="{value}">\n' for name, value in hidden.items())
-        + "".join(_field(element) for element in form.elements)
-        + f'<input type="submit" value="{escape(form.button)}">\n'
+        (f"<p>Step {number + 1} of {total}</p>\n" if total > 1 else "")
+        + "".join(f'<input type="hidden" name="{name}" value="{value}">\n' for name, value in hidden.items())
+        + "".join(_field(element) for element in step.elements)
+        + f'<input type="submit" value="{escape(step.button)}">\n'
     )
 
 

@@ -129,6 +129,7 @@ class Send:
         form: The template's form, or the one that came with the trigger.
         blocks: Its repeatable blocks, as HTML.
         is_complained: Whether it was reported as spam.
+        answers: To the steps of its form so far, by element id.
     """
 
     ref: str
@@ -143,6 +144,7 @@ class Send:
     form: StoredForm | None
     blocks: str = ""
     is_complained: bool = False
+    answers: dict[str, str | list[str]] = field(default_factory=dict)
 
 
 class State:

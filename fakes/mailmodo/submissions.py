@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from fakes.mailmodo.templates import LAST_STEP
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from fakes.mailmodo.state import Send
-    from fakes.mailmodo.templates import Element, StoredForm
+    from fakes.mailmodo.templates import Element, StoredForm, StoredStep
 
-__all__ = ["Answers", "Submission", "SubmissionType", "read_answers"]
+__all__ = ["Answers", "Submission", "SubmissionType", "missing", "read_answers"]
 
 Answers = dict[str, str | list[str]]
 """By element id: a text, or a list of texts where several can be chosen."""
@@ -35,6 +37,7 @@ class Submission:
         fuuid: Five digits.
         at: When it came.
         answers: To its questions.
+        next_step_id: The step that comes next; `success` after the last.
         type: Whether it was posted from inside the mail or from the page.
     """
 
@@ -45,6 +48,12 @@ class Submission:
     at: datetime
     answers: Answers
     type: SubmissionType
+    next_step_id: str = LAST_STEP
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no step is left."""
+        return self.next_step_id == LAST_STEP
 
     @property
     def by_question(self) -> Answers:
@@ -64,8 +73,8 @@ class Submission:
         local = self.at + timedelta(minutes=utc_offset_minutes)
         return {
             "fuuid": self.fuuid,
-            "next-step-id": "success",
-            "total-steps": str(self.form.total_steps),
+            "next-step-id": self.next_step_id,
+            "total-steps": str(len(self.form.steps)),
             "responseId": self.response_id,
             "recipientEmail": self.send.contact.email,
             "formId": self.form.id,
@@ -90,10 +99,10 @@ class Submission:
         }
 
 
-def read_answers(form: StoredForm, fields: list[tuple[str, str]]) -> Answers | str:
-    """Read the answers by element id, in the form's order; or say what is wrong with them."""
+def read_answers(step: StoredStep, fields: list[tuple[str, str]]) -> Answers | str:
+    """Read the answers to a step by element id, in its order; or say what is wrong with them."""
     answers: Answers = {}
-    for element in form.elements:
+    for element in step.elements:
         given = [value for name, value in fields if name == element.id and value.strip()]
         if not given and element.question.is_required:
             return f"Please answer: {element.name}"
@@ -103,6 +112,12 @@ def read_answers(form: StoredForm, fields: list[tuple[str, str]]) -> Answers | s
             return f"Please choose a valid answer: {element.name}"
         answers[element.id] = given if element.question.kind == "choices" else given[-1]
     return answers or "Please answer at least one question"
+
+
+def missing(form: StoredForm, answers: Answers) -> str:
+    """Say which required question of an earlier step is not answered; empty when all are."""
+    names = (e.name for e in form.elements if e.question.is_required and e.id not in answers)
+    return next((f"Please answer: {name}" for name in names), "")
 
 
 def _is_allowed(element: Element, given: list[str]) -> bool:

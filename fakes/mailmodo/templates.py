@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from random import Random
 
 __all__ = [
+    "LAST_STEP",
     "Block",
     "Element",
     "EmailFormat",
@@ -27,6 +28,7 @@ __all__ = [
     "StoredBlock",
     "StoredForm",
     "StoredLink",
+    "StoredStep",
     "StoredTemplate",
     "Template",
     "store_template",
@@ -35,6 +37,9 @@ __all__ = [
 EmailFormat = Literal["AMP", "HTML"]
 EmailType = Literal["Promotional", "Transactional"]
 QuestionKind = Literal["scale", "text", "choice", "choices", "rating", "date"]
+
+LAST_STEP: Final = "success"
+"""What comes after the last step of a form. Source: OA-form."""
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _ANCHOR: Final = re.compile(
@@ -79,15 +84,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of one step: its questions by name, in order.
+    """A form: its questions by name, in order.
 
     Attributes:
+        questions: Of the first step, which is the only one unless there are further ones.
+        further: Those of the steps after it, each posted on its own.
         export_url: Where every submission is posted, the editor's "webhook integration"; empty for nowhere.
     """
 
     name: str
     questions: Mapping[str, Question]
     export_url: str = ""
+    further: tuple[Mapping[str, Question], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,21 +147,40 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredStep:
+    """A step of a form: what is posted together, and what its button says."""
+
+    id: str
+    elements: tuple[Element, ...]
+    button: str = "Submit"
+
+
+@dataclass(frozen=True, slots=True)
 class StoredForm:
     """A form with its ids: `form`, `step` and `element`, each with a short base 36 tail. Source: OA-form.
 
     Attributes:
-        total_steps: How many steps it has; they are shown at once.
-        button: What the button says.
+        steps: One or more; whoever posts one says which comes next.
     """
 
     id: str
-    step_id: str
     name: str
-    elements: tuple[Element, ...]
+    steps: tuple[StoredStep, ...]
     export_url: str = ""
-    total_steps: int = 1
-    button: str = "Submit"
+
+    @property
+    def elements(self) -> tuple[Element, ...]:
+        """The questions of all steps."""
+        return tuple(element for step in self.steps for element in step.elements)
+
+    def step_after(self, number: int) -> str:
+        """Give the id of the step after one, from 0; `success` after the last. Source: RS-src tests."""
+        return self.steps[number + 1].id if number + 1 < len(self.steps) else LAST_STEP
+
+    def number_of(self, next_step_id: str) -> int:
+        """Say which step is answered, from 0, by what shall come next; the last one where that means nothing."""
+        numbers = {self.step_after(number): number for number in range(len(self.steps))}
+        return numbers.get(next_step_id, len(self.steps) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +284,14 @@ def _track_links(body: str, random: Random) -> tuple[str, list[StoredLink]]:
 
 
 def _store_form(form: Form, random: Random) -> StoredForm:
-    form_id, step_id = _draw_id("form", random), _draw_id("step", random)
-    elements = tuple(Element(_draw_id("element", random), name, q) for name, q in form.questions.items())
-    return StoredForm(form_id, step_id, form.name, elements, export_url=form.export_url)
+    form_id = _draw_id("form", random)
+    steps: list[StoredStep] = []
+    for questions in (form.questions, *form.further):
+        step_id = _draw_id("step", random)
+        elements = tuple(Element(_draw_id("element", random), name, q) for name, q in questions.items())
+        button = "Submit" if len(steps) == len(form.further) else "Next"
+        steps.append(StoredStep(step_id, elements, button))
+    return StoredForm(form_id, form.name, tuple(steps), export_url=form.export_url)
 
 
 def _draw_id(prefix: str, random: Random) -> str:

@@ -99,6 +99,11 @@ async def posted(*people: Person, **settings: Any) -> AsyncIterator[Post]:
         requests.append((loop.time(), request.method, request.path, dict(request.headers), body))
         if request.path == "/page":
             return web.Response(text=PAGE, content_type="text/html")
+        if request.path == "/steps" and "q2" not in body:
+            number = 2 if body else 1
+            return web.Response(
+                text=PAGE.replace("/form", "").replace("q1", f"q{number}"), content_type="text/html"
+            )
         if request.path.startswith("/l/"):
             raise web.HTTPFound("https://shop.example/")
         return web.Response(text="ok")
@@ -344,3 +349,19 @@ class TestPhones:
         received = [(step.verb, step.actor, step.cause) for step in journal.steps()]
         channel = changes.get("channel", "sms")
         assert received == ([(f"receive {channel}", "asha@example.com", "e000009")] if taken else [])
+
+
+STEPS = """<form action-xhr="https://mm.example/form"><label>score</label><input type="radio" name="q1" value="9"></form>
+<form action-xhr="https://mm.example/form"><label>score</label><input type="radio" name="q2" value="9"></form>
+<form action-xhr="https://mm.example/other"><input type="text" name="q3"></form>"""
+
+
+@pytest.mark.parametrize(("client", "path"), [("amp", "/form"), ("html", "/steps")])
+async def test_a_form_of_several_steps_is_answered_to_its_end_and_no_other(client: str, path: str) -> None:
+    async with posted(seen_by({"submit": (60,)}, client=client)) as post:
+        await post.mailboxes.deliver(mail(amp=STEPS, html=HTML.replace("/page", "/steps")))
+        await asyncio.sleep(100)
+
+    posts = [(path, body) for _, method, path, _, body in post.requests if method == "POST"]
+    assert posts == [(path, "q1=9"), (path, "q2=9")]
+    assert post.verbs().count("answer") == 2

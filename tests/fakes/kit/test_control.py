@@ -108,6 +108,21 @@ async def test_mailmodo_is_set_up_and_shown_from_one_record() -> None:
         on.stage.recorder.check()
 
 
+async def test_a_form_of_mailmodo_may_have_steps_and_a_journey_begin_after_one() -> None:
+    async with controlled("mailmodo") as on:
+        form = {**TEMPLATE["form"], "further": [{"colour": {"kind": "choice", "choices": ["red", "blue"]}}]}  # type: ignore[dict-item]  # an object
+        status, made = await on.ask("POST", "/collections/templates", {**TEMPLATE, "form": form})
+        assert (status, made["form"]["steps"]) == (201, [["score", "why"], ["colour"]])
+        body = {"name": "early", "entry": {"kind": "form", "name": "nps", "step": 1}, "cards": []}
+
+        status, journey = await on.ask("POST", "/collections/journeys", body)
+
+        assert (status, journey["entry"]) == (201, {"kind": "form", "name": "nps", "step": 1})
+        assert (
+            await on.ask("POST", "/collections/journeys", {**body, "entry": {"kind": "form", "step": 0}})
+        )[0] == 400
+
+
 async def test_a_draft_of_mailmodo_is_enabled_by_its_launch() -> None:
     async with controlled("mailmodo") as on:
         await on.ask("POST", "/collections/templates", TEMPLATE)

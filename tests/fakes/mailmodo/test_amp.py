@@ -50,6 +50,22 @@ async def test_amp_mail_without_a_form_is_valid_amp4email() -> None:
         assert amp_violations(await amp_of(mailmodo, Template(name="Plain", email_type="AMP"))) == []
 
 
+async def test_a_form_of_several_steps_and_links_in_a_body_are_valid_amp4email() -> None:
+    further = ({"colour": Question(kind="choice", choices=("red", "blue"))}, {"day": Question(kind="date")})
+    template = Template(
+        name="Long",
+        email_type="AMP",
+        form=Form("long", {"why": Question()}, further=further),
+        body='<p>See <a href="https://brand.example/a?b=1&amp;c=${plan}">the <b>offer</b></a>.</p>',
+    )
+    async with open_account() as mailmodo:
+        amp = await amp_of(mailmodo, template, data={"plan": "a&b"})
+
+    assert amp.count("<form") == 3
+    assert amp.count("/l/") == 1
+    assert amp_violations(amp) == []
+
+
 async def test_form_and_rows_that_come_with_a_trigger_are_valid_amp4email() -> None:
     template = Template(
         name="Order",

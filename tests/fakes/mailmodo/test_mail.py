@@ -193,7 +193,7 @@ async def test_ids_have_the_documented_shapes() -> None:
         assert form is not None
 
         assert re.fullmatch("form[0-9a-z]{6}", form.id)
-        assert re.fullmatch("step[0-9a-z]{6}", form.step_id)
+        assert re.fullmatch("step[0-9a-z]{6}", form.steps[0].id)
         assert all(re.fullmatch("element[0-9a-z]{6}", element.id) for element in form.elements)
         assert re.fullmatch("[A-Za-z0-9]{10}", mailmodo.survey.token)
         assert re.fullmatch("[A-Z0-9]{7}(-[A-Z0-9]{7}){3}", mailmodo.fake.settings.api_key)
