@@ -1,26 +1,29 @@
 """Clients that others have written, as they are published, against `serve --proxy` in a process of its own.
 
 CleverTap's own library for Node.js, Segment's CleverTap destination, a client made from a contract by
-openapi-client-axios, and curl. All keep the vendors' real hosts, and are told of a proxy and a certificate.
+openapi-client-axios, and curl keep the vendors' real hosts, and are told of a proxy and a certificate; quickhouse is
+given a base URL.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contracts import load_contract
 from simulator.real_time import wall_clock
+from tests.support.clients import curl, proxied, quickhouse, run_script
 from tests.support.command import ROOT, running
 from tests.support.http import call, eventually
-from tests.support.node_clients import curl, proxied, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 REGION = "in1"
@@ -362,6 +365,61 @@ def test_a_client_of_clevertaps_contract_uploads_and_reads(served: dict[str, Any
     assert uploaded == [200, {"status": "success", "processed": 1, "unprocessed": []}]
     assert read[1]["record"] == profile(served, "gen-1")
     assert refused == [[401, REFUSED], [401, REFUSED]]
+
+
+# quickhouse
+
+
+def exported(served: dict[str, Any], folder: Path, *, passcode: str = "") -> list[dict[str, str]]:
+    """Let quickhouse copy an event into a CSV file, page by page; give its rows."""
+    qh = quickhouse()
+    account, (first, last) = served["clevertap"], days().values()
+    source = qh.CleverTap(
+        account["account_id"],
+        passcode or account["passcode"],
+        "Juice Bought",
+        [("who", "STRING", "profile.identity"), ("ts", "TIMESTAMP"), ("cups", "INTEGER", "event_props.Cups")],
+        from_date=date.fromisoformat(str(first)).isoformat(),
+        to_date=date.fromisoformat(str(last)).isoformat(),
+        batch_size=23,
+        base_url=account["url"],
+    )
+    qh.sync(source, qh.Csv(str(folder)), "juice", mode="full")
+    return [
+        row
+        for part in sorted(folder.rglob("*.csv"))
+        for row in csv.DictReader(part.read_text(encoding="utf-8").splitlines())
+    ]
+
+
+def test_quickhouse_exports_every_event_page_by_page(served: dict[str, Any], tmp_path: Path) -> None:
+    now = int(wall_clock().timestamp())
+    records = [
+        {
+            "type": "event",
+            "identity": f"juice-{n}",
+            "evtName": "Juice Bought",
+            "evtData": {"Cups": n},
+            "ts": now - n,
+        }
+        for n in range(100)
+    ]
+    account = served["clevertap"]
+    status, _ = call(
+        "POST", f"{account['url']}/1/upload", {"d": records},
+        X_CleverTap_Account_Id=account["account_id"], X_CleverTap_Passcode=account["passcode"],
+    )  # fmt: skip
+    assert status == 200
+
+    rows = exported(served, tmp_path)
+
+    assert sorted(int(row["cups"]) for row in rows) == list(range(100))
+    assert all(row["who"] == f"juice-{row['cups']}" for row in rows)
+
+
+def test_quickhouse_with_a_wrong_passcode_is_refused(served: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"401 Unauthorized.*Invalid Credentials"):
+        exported(served, tmp_path, passcode="AAA-BBB-CCCC")
 
 
 # curl

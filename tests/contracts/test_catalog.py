@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from contracts import ContractFileInvalid, UnknownContract, UnknownOperation, load_contract, names
 from contracts.catalog import VENDORS, Contract, read_contract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -190,3 +193,24 @@ def test_references_are_such_that_simple_tools_can_follow_them(name: str) -> Non
 
     assert re.findall(r"\$ref: \S*#/", text)
     assert not re.findall(r"\$ref: \S*~[01]", text)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_part_of_a_path_that_varies_is_a_parameter(name: str) -> None:
+    """OpenAPI wants it; makers of clients leave out what is not declared."""
+    found = load_contract(name).document
+
+    for path, item in found.get("paths", {}).items():
+        for method in item.keys() & {"get", "put", "post", "delete", "patch"}:
+            given = [*item.get("parameters", []), *item[method].get("parameters", [])]
+            declared = {
+                _resolved(found, each)["name"] for each in given if _resolved(found, each)["in"] == "path"
+            }
+            assert set(re.findall(r"{(\w+)}", path)) == declared, f"{method} {path}"
+
+
+def _resolved(document: Mapping[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in parameter:
+        return parameter
+    found: dict[str, Any] = document["components"]["parameters"][parameter["$ref"].rpartition("/")[2]]
+    return found

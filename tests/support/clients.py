@@ -1,4 +1,4 @@
-"""Node.js and the clients of others that `make clients` installs, run as their own users would run them.
+"""The clients of others that `make clients` installs, and Node.js for some of them, run as their own users would run them.
 
 Where they are missing, tests are skipped with the reason; with `REQUIRE_CLIENTS` in the environment, as in CI, they
 fail.
@@ -6,6 +6,7 @@ fail.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -44,8 +45,15 @@ def curl() -> str:
     found = shutil.which("curl")
     if found is None:
         _give_up("curl is not there; install it")
-    assert found is not None
     return found
+
+
+def quickhouse() -> Any:
+    """Import the package of that name; skip or fail without it."""
+    try:
+        return importlib.import_module("quickhouse")
+    except ModuleNotFoundError:
+        _give_up("the package quickhouse is not there; `make clients` installs it")
 
 
 def proxied(served: Mapping[str, Any]) -> dict[str, str]:
@@ -80,7 +88,7 @@ def _find_node() -> str | None:
     return None
 
 
-def _give_up(reason: str) -> None:
+def _give_up(reason: str) -> NoReturn:
     if os.environ.get("REQUIRE_CLIENTS"):
         pytest.fail(reason)
     pytest.skip(reason)
