@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ __all__ = ["Body", "is_email", "is_scalar", "read_body", "read_form", "read_mome
 
 _EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"${}]+@(?:[\w-]+\.)+[\w-]{2,}")
 _LONGEST_EMAIL = 254
+_UNIX = re.compile(r"(?P<s>[0-9]{10})(?P<ms>[0-9]{3})?")
 _LATEST_TS = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
@@ -76,9 +77,10 @@ class Body:
         return value
 
     def optional_moment(self, name: str) -> datetime | None:
-        """Give an instant, written in ISO 8601 or as UNIX seconds; None when it is missing or null.
+        """Give an instant, written in ISO 8601 or as UNIX time; None when it is missing or null.
 
-        Source: OA-contact; that a time without an offset is UTC is inferred.
+        Source: OA-contact; that a time without an offset is UTC is inferred. The vendor's own MCP server writes
+        UNIX time as text, 10 digits for seconds or 13 for milliseconds.
         """
         value = self.fields.get(name)
         if value is None:
@@ -142,6 +144,8 @@ def read_moment(value: object) -> datetime | None:
         return datetime.fromtimestamp(value, UTC) if 0 <= value <= _LATEST_TS else None
     if not isinstance(value, str):
         return None
+    if (unix := _UNIX.fullmatch(value)) is not None:
+        return datetime.fromtimestamp(int(unix["s"]), UTC) + timedelta(milliseconds=int(unix["ms"] or 0))
     try:
         read = datetime.fromisoformat(value.strip())
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

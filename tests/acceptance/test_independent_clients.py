@@ -320,6 +320,56 @@ def test_a_client_of_mailmodos_contract_manages_contacts_and_sends(served: dict[
     assert (status, stored["unsubscribed"], stored["data"]["first_name"]) == (200, True, "Gen")
 
 
+def test_every_call_of_mailmodos_mcp_server_is_served(served: dict[str, Any]) -> None:
+    """What `src/apicalls` of its version 0.3.0 sends, by the library with which it does, axios."""
+    headers = {"mmApiKey": served["mailmodo"]["api_key"]}
+    email, now = "mcp@example.com", int(wall_clock().timestamp())
+    first, last = ("-".join((day[:4], day[4:6], day[6:])) for day in map(str, days().values()))
+    person = {
+        "email": email,
+        "data": {"first_name": "Mia", "age": 41, "anniversary_date": "2020-05-01", "vip": True},
+        "created_at": "2024-09-05T17:00:00Z",
+        "last_open": str(now),
+        "timezone": "Asia/Kolkata",
+    }
+    event = {"email": email, "event_name": "Looked", "event_properties": {"page": "Home"}, "ts": now}
+
+    campaigns, *reads = generated(
+        served, "mailmodo", headers, ["getCampaigns"], ["getAllTemplates"], ["getAllContactLists"]
+    )
+    (news,) = [each["id"] for each in campaigns[1]["campaigns"] if each["campaignName"] == "news"]
+    written = generated(
+        served, "mailmodo", headers,
+        ["addToList", None, {**person, "listName": "MCP"}],
+        ["addToListBatch", None, {"listName": "MCP many", "values": [person, {"email": "mcp-2@example.com"}]}],
+        ["getContactDetails", {"email": email}],
+        ["addEvent", None, event],
+        ["triggerCampaign", {"campaignId": news}, {
+            "email": email, "subject": "Mia, look", "replyTo": "reply@example.com", "fromName": "Us",
+            "campaign_data": {"offer": "tea"}, "data": {"first_name": "Mia"}, "addToList": "MCP",
+        }],
+        ["getCampaignReport", {"campaignId": news}, {"fromDate": first, "toDate": last}],
+        ["unsubscribeContact", None, {"email": email}],
+        ["resubscribeContact", None, {"email": email}],
+        ["removeFromList", None, {"email": email, "listName": "MCP"}],
+        ["archiveContact", None, {"email": email}],
+    )  # fmt: skip
+    many = written[1][1]["listId"]
+    ((status, sent),) = generated(
+        served, "mailmodo", headers,
+        ["bulkTriggerCampaign", {"campaignId": news}, {
+            "listId": many, "subject": "All", "idempotencyKey": "2024-09-05T17:00:00Z", "campaign_data": {"a": "b"},
+        }],
+    )  # fmt: skip
+
+    assert [each[0] for each in (campaigns, *reads, *written)] == [200] * 13
+    assert "errors" not in written[1][1]
+    assert written[2][1]["data"]["age"] == 41
+    assert written[4][1]["success"] is True
+    assert contact(served, "mcp%40example.com") == UNKNOWN
+    assert (status, sent["success"]) == (200, True)
+
+
 def test_a_client_of_mailmodos_contract_archives_by_delete_with_a_body(served: dict[str, Any]) -> None:
     headers = {"mmApiKey": served["mailmodo"]["api_key"]}
     body = {"email": "old@example.com"}

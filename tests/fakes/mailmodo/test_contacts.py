@@ -109,6 +109,8 @@ async def test_wrong_contact_is_a_validation_error(body: dict[str, Any], message
         ("2024-05-06T12:38:09+05:30", datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)),
         ("2024-05-06", datetime(2024, 5, 6, tzinfo=UTC)),
         (1657097786, datetime(2022, 7, 6, 8, 56, 26, tzinfo=UTC)),
+        ("1657097786", datetime(2022, 7, 6, 8, 56, 26, tzinfo=UTC)),
+        ("1657097786250", datetime(2022, 7, 6, 8, 56, 26, 250_000, tzinfo=UTC)),
     ],
 )
 @pytest.mark.parametrize("is_batch", [False, True])
@@ -133,7 +135,22 @@ async def test_times_of_a_contact_are_kept(given: object, kept: datetime, *, is_
         mailmodo.recorder.check()
 
 
-@pytest.mark.parametrize("given", ["soon", "", -1, 1e300, True, [], {}, "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "soon",
+        "",
+        "165709778",
+        "16570977862",
+        "1657097786.5",
+        -1,
+        1e300,
+        True,
+        [],
+        {},
+        "0001-01-01T00:00:00+14:00",
+    ],
+)
 async def test_what_is_no_time_is_refused(given: object) -> None:
     async with open_account() as mailmodo:
         value = {"email": EMAIL, "last_open": given}
