@@ -13,8 +13,14 @@ __all__ = ["cut", "dump", "flatten", "scalar", "snake_case"]
 
 
 def dump(value: object) -> bytes:
-    """Write a record as it goes over the wire; half a surrogate pair becomes a question mark."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    """Write a record as it goes over the wire; half a surrogate pair becomes a question mark.
+
+    Raises:
+        ValueError: A number is infinite or none.
+        TypeError: It has a value that JSON has not.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
 def cut(text: str, limit: int) -> str:

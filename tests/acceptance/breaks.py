@@ -17,6 +17,7 @@ from bridge.delivery import Dispatcher
 from bridge.destinations import Verdict, What, base, clevertap, mailmodo, segment
 from bridge.destinations.base import all_alike
 from bridge.errors import StoreUnavailable, Unreadable
+from bridge.event_types import EventTypes
 from bridge.pacing import Pace
 from bridge.pausing import Pausing
 from bridge.routing import Router, router
@@ -24,7 +25,7 @@ from bridge.settling import Settler
 from bridge.sources import clevertap as clevertap_source
 from bridge.sources.customerio import CustomerIoSource
 from bridge.store import Plan, sqlite_outbox
-from tests.bridge import test_app, test_delivery, test_outcomes
+from tests.bridge import test_app, test_delivery, test_event_types, test_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,6 +210,13 @@ def _never_give_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Settler, "__init__", endless)
 
 
+def _send_any_event_type(patch: pytest.MonkeyPatch) -> None:
+    async def pass_all(_self: Any, deliveries: Any) -> Any:
+        return deliveries, ()
+
+    patch.setattr(EventTypes, "sort_out", pass_all)
+
+
 def _cut_off_at_once(patch: pytest.MonkeyPatch) -> None:
     stop = Dispatcher.stop
 
@@ -328,5 +336,10 @@ BREAKS = (
         "a stop cuts off what is in flight",
         _cut_off_at_once,
         test_delivery.test_a_stop_finishes_what_is_in_flight_and_keeps_the_rest,
+    ),
+    Break(
+        "event types are not counted",
+        _send_any_event_type,
+        test_event_types.test_a_name_that_would_be_one_too_many_is_dead_and_the_others_are_delivered,
     ),
 )
