@@ -134,14 +134,14 @@ def _judge_event_types(settings: Settings, names: Mapping[str, int]) -> Sequence
         if not limit:
             continue
         grade = Grade.OK
-        words = f"{used:,} of {limit:,} were sent"
+        words = f"{used:,} of {limit:,} event types were sent"
         if used >= limit:
             grade = Grade.PROBLEM
             words += "; whatever has a new name is dead: send fewer names, or have the vendor allow more"
         elif used >= limit * NEARLY_FULL:
             grade = Grade.NOTE
             words += "; beyond, whatever has a new name is dead"
-        findings.append(Finding(grade, f"event types of {name}", words))
+        findings.append(Finding(grade, f"{name} events", words))
     return findings
 
 

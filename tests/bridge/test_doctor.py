@@ -80,7 +80,7 @@ async def test_all_is_well_with_the_fakes_and_nothing_stays_there(tmp_path: Path
             "sources",
             "destinations",
             "store",
-            "event types of clevertap",
+            "clevertap events",
             "clevertap",
             "mailmodo",
             "segment/mailmodo",
@@ -90,14 +90,14 @@ async def test_all_is_well_with_the_fakes_and_nothing_stays_there(tmp_path: Path
         ]
         assert found["clevertap"].words == "https://in1.api.clevertap.com takes the credentials"
         assert found["clock"].words == "agrees with the vendors'"
-        assert found["event types of clevertap"].words == "0 of 512 were sent"
+        assert found["clevertap events"].words == "0 of 512 event types were sent"
         assert _state(world) == before
 
 
 @pytest.mark.parametrize(
     ("used", "grade", "words"),
     [
-        (8, Grade.OK, "8 of 10 were sent"),
+        (8, Grade.OK, "8 of 10 event types were sent"),
         (9, Grade.NOTE, "beyond, whatever has a new name is dead"),
         (10, Grade.PROBLEM, "send fewer names, or have the vendor allow more"),
     ],
@@ -111,7 +111,7 @@ async def test_event_types_are_compared_with_what_the_account_may_have(
         await store.admit_names("clevertap", [f"n-{number}" for number in range(used)], limit=0, now_ms=1)
         await store.close()
 
-        found = (await findings(settings))["event types of clevertap"]
+        found = (await findings(settings))["clevertap events"]
 
         assert found.grade is grade
         assert words in found.words
