@@ -107,7 +107,9 @@ class Dashboard:
             self.qualify, now=now, freshness=lambda: (settings.freshness_back, settings.freshness_ahead)
         )
         self.journeys = Journeys(self)
-        self._runs = Runs(fake, utc_offset=utc_offset, members=self._members, send=self.send)
+        self._runs = Runs(
+            fake, utc_offset=utc_offset, account=account.state, members=self._members, send=self.send
+        )
 
     def stop(self) -> None:
         """End every wait."""
@@ -304,9 +306,9 @@ class Dashboard:
         properties = {"Segment Name": name, "Change": change}
         self._account.raise_event(profile, "Segment Membership Change", properties)
 
-    def _members(self, running: RunningCampaign) -> list[Profile]:
+    def _members(self, running: RunningCampaign, among: Sequence[Profile] | None = None) -> list[Profile]:
         rule = running.campaign.when
-        people = self._account.state.profiles
+        people = self._account.state.profiles if among is None else among
         if not isinstance(rule, InSegment):
             return list(people)
         return [profile for profile in people if self.segments.contains(rule.segment, profile)]

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.profiles import Profile
     from fakes.clevertap.running import RunningCampaign
+    from fakes.clevertap.state import CleverTapState
     from fakes.kit import Fake
 
     class Members(Protocol):
-        """Gives who is in the segment of a campaign now."""
+        """Gives who is in the segment of a campaign now, of everybody or among some."""
 
-        def __call__(self, running: RunningCampaign) -> list[Profile]: ...
+        def __call__(
+            self, running: RunningCampaign, among: Sequence[Profile] | None = None
+        ) -> list[Profile]: ...
 
     class Send(Protocol):
         """Lets people qualify for a campaign now."""
@@ -41,15 +44,23 @@ class Runs:
     Args:
         fake: Whose background it is.
         utc_offset: The account's time zone, asked at every run.
+        account: Knows everybody.
         members: Asked at every run.
         send: Told whom a run is for.
     """
 
     def __init__(
-        self, fake: Fake, *, utc_offset: Callable[[], timedelta], members: Members, send: Send
+        self,
+        fake: Fake,
+        *,
+        utc_offset: Callable[[], timedelta],
+        account: CleverTapState,
+        members: Members,
+        send: Send,
     ) -> None:
         self._fake = fake
         self._utc_offset = utc_offset
+        self._account = account
         self._members = members
         self._send = send
 
@@ -89,8 +100,7 @@ class Runs:
             await self._sleep_until(wave.until)
             current_cause.set("")
             # Who is in the segment is asked when it is time where they are.
-            people = run.reached(self._members(running), wave)
-            if people:
+            if people := self._members(running, run.reached(self._account.profiles, wave)):
                 # A throttle would take them away from their time. Source: user docs, `messaging-frequency-caps`.
                 self._send(running, people, is_unthrottled=True)
 
