@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from fakes.clevertap.authentication import Basic, OAuth
 from fakes.clevertap.campaigns import Campaign
+from fakes.clevertap.control_groups import ControlGroup
 from fakes.clevertap.errors import NotLaunchable, UnknownCampaign
+from fakes.clevertap.linked_content import LinkedContent
 from fakes.clevertap.nodes import Journey
 from fakes.clevertap.segments import Segment
 from fakes.kit import Collection, ControlRefused, FakeError, Root, VendorControl, read_value, show_value
@@ -95,6 +97,12 @@ class CleverTapControl(VendorControl):
             "campaigns": Collection(self._show_campaigns, self._create_campaign, "CleverTapCampaign"),
             "segments": Collection(self._show_segments, self._create_segment, "CleverTapSegment"),
             "journeys": Collection(self._show_journeys, self._create_journey, "CleverTapJourney"),
+            "control_groups": Collection(
+                self._show_control_groups, self._create_control_group, "CleverTapControlGroup"
+            ),
+            "linked_contents": Collection(
+                self._show_linked_contents, self._create_linked_content, "CleverTapLinkedContent"
+            ),
         }
 
     async def launch(self, name: str, emails: Sequence[str] | None) -> int:
@@ -145,6 +153,28 @@ class CleverTapControl(VendorControl):
         except FakeError as error:
             raise ControlRefused(409, "segment_refused", str(error)) from error
         return _untyped(segment)
+
+    def _show_control_groups(self) -> list[Json]:
+        return [_untyped(group) for group in self._fake.dashboard.control_groups.all]
+
+    async def _create_control_group(self, body: Json) -> Json:
+        group = read_value(ControlGroup, body, "control_group")
+        try:
+            self._fake.dashboard.control_groups.make(group.share, group.name)
+        except ValueError as error:
+            raise ControlRefused(409, "control_group_refused", str(error)) from error
+        return _untyped(group)
+
+    def _show_linked_contents(self) -> list[Json]:
+        return [_untyped(content) for content in self._fake.dashboard._sender.linked_contents.all]  # noqa: SLF001 - as above
+
+    async def _create_linked_content(self, body: Json) -> Json:
+        content = read_value(LinkedContent, body, "linked_content")
+        try:
+            self._fake.dashboard.add_linked_content(content)
+        except (FakeError, ValueError) as error:
+            raise ControlRefused(409, "linked_content_refused", str(error)) from error
+        return _untyped(content)
 
     def _show_journeys(self) -> list[Json]:
         return [_show_journey(running) for running in self._fake.dashboard.journeys._running.values()]  # noqa: SLF001 - as above

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.profiles import Profile
 
-__all__ = ["CAMPAIGN_GROUP", "JOURNEY_GROUP", "SYSTEM_GROUP", "Control", "ControlGroups"]
+__all__ = ["CAMPAIGN_GROUP", "JOURNEY_GROUP", "SYSTEM_GROUP", "Control", "ControlGroup", "ControlGroups"]
 
 SYSTEM_GROUP: Final = "System Control Group"
 CAMPAIGN_GROUP: Final = "Campaign Control Group"
@@ -53,6 +53,19 @@ def _check(share: float, ends: tuple[float, float], of: str) -> None:
         raise ValueError(f"control group of {share} % of {of}, wanted {ends[0]:g} to {ends[1]:g} %")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlGroup:
+    """A group of everybody, as the dashboard makes it.
+
+    Attributes:
+        share: Percent of everybody, 2 to 5.
+        name: Of a custom one.
+    """
+
+    share: float
+    name: str = SYSTEM_GROUP
+
+
 class ControlGroups:
     """The control groups of an account.
 
@@ -65,6 +78,11 @@ class ControlGroups:
         self._random = random
         self._groups: dict[str, tuple[float, int]] = {}
         self._salts: dict[str, int] = {}
+
+    @property
+    def all(self) -> tuple[ControlGroup, ...]:
+        """The system group, then the custom ones."""
+        return tuple(ControlGroup(share=share, name=name) for name, (share, _) in self._groups.items())
 
     def make(self, share: float, name: str = SYSTEM_GROUP) -> None:
         """Make the system group, or a custom one.

@@ -84,6 +84,11 @@ class LinkedContents:
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
         self._asking: dict[_Key, asyncio.Lock] = {}
 
+    @property
+    def all(self) -> tuple[LinkedContent, ...]:
+        """Every API, the oldest first."""
+        return tuple(self._contents.values())
+
     def add(self, content: LinkedContent) -> None:
         """Add an API.
 

@@ -323,3 +323,21 @@ async def test_groups_and_conversion_times_are_part_of_a_snapshot_and_of_the_con
         counts = on.fake.statistics("m")
         assert counts.controlled[CAMPAIGN] == 2 * before
         assert counts.control_converted[CAMPAIGN] == before
+
+
+async def test_groups_are_made_and_shown_by_the_control_api() -> None:
+    async with controlled("clevertap") as on:
+        path = "/collections/control_groups"
+        early = await on.ask("POST", path, {"share": 3, "name": "Christmas"})
+        for body in ({"share": 2.5}, {"share": 3, "name": "Christmas"}):
+            assert (await on.ask("POST", path, body))[0] == 201
+        again = await on.ask("POST", path, {"share": 4})
+        wrong = await on.ask("POST", path, {"share": 50, "name": "big"})
+
+        assert (early[0], again[0], wrong[0]) == (409, 409, 409)
+        assert "wanted that first" in early[1]["error"]["message"]
+        assert "wanted 2 to 5 %" in wrong[1]["error"]["message"]
+        assert (await on.ask("GET", path))[1]["items"] == [
+            {"share": 2.5, "name": SYSTEM},
+            {"share": 3, "name": "Christmas"},
+        ]

@@ -12,6 +12,7 @@ from aiohttp import web
 from fakes.clevertap import EmailCampaign, LinkedContent, PushCampaign, SmsCampaign, WebhookCampaign
 from fakes.clevertap.errors import InvalidTemplate
 from tests.fakes.clevertap.account import HOOK, PHONE, Account, account, person, with_people
+from tests.support.controls import controlled
 
 WEATHER = "https://weather.test/now?city={{ Profile.City }}"
 
@@ -240,3 +241,33 @@ async def test_linked_content_that_cannot_be_is_refused(
 
         with pytest.raises(error, match=words):
             ct.fake.dashboard.add_linked_content(LinkedContent(**({"url": WEATHER} | fields)))
+
+
+async def test_linked_content_is_made_by_the_control_api_and_survives_a_snapshot() -> None:
+    async with controlled("clevertap") as on:
+        weather = Weather()
+        await on.stage.network.serve(weather.app, ["weather.test"])
+        path = "/collections/linked_contents"
+        content = {"name": "Weather", "url": WEATHER, "labels": {"sky": "current.sky.0"}}
+        assert (await on.ask("POST", path, content))[0] == 201
+        again = await on.ask("POST", path, content)
+        wrong = await on.ask("POST", path, {"name": "My API", "url": WEATHER})
+        document = json.loads(json.dumps((await on.ask("GET", "/snapshot"))[1]))
+        assert (await on.ask("POST", "/reset"))[0] == 204
+        assert (await on.ask("GET", path))[1] == {"items": []}
+        assert (await on.ask("PUT", "/snapshot", document))[0] == 204
+
+        [shown] = (await on.ask("GET", path))[1]["items"]
+        assert shown["labels"] == content["labels"]
+        assert (again[0], wrong[0]) == (409, 400)
+        assert "wanted a name of letters" in wrong[1]["error"]["message"]
+        person_ = person(Phone=PHONE, City="Pune")
+        settings = on.fake.settings
+        headers = {"X-CleverTap-Account-Id": settings.account_id, "X-CleverTap-Passcode": settings.passcode}
+        url = on.stage.url(on.fake.host) + "/1/upload"
+        async with on.stage.session.post(url, json={"d": [person_]}, headers=headers) as response:
+            assert response.status == 200
+        on.fake.add_campaign(SmsCampaign(name="m", text="{{ Linked.Weather.sky }}"))
+        await on.fake.launch("m")
+        await asyncio.sleep(1)
+        assert [one.text for one in on.stage.recorder.texts] == ["clear"]
