@@ -7,16 +7,29 @@ places share in the file (a YAML alias) is listed where it comes first.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from contracts import load_contract
+from contracts import VENDORS, load_contract
+from fakes.kit.control_page import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Marked", "marked", "vendor_guesses"]
+__all__ = ["LEVELS", "Marked", "confidence_levels", "levels_of", "marked", "vendor_guesses"]
+
+LEVELS: Final[Mapping[str, str]] = {
+    "doc": "The vendor documents it: its OpenAPI files, reference, guides or help pages.",
+    "code": "Public code that talks to the real service relies on it: the vendor's own libraries, or others'.",
+    "rec": "A real exchange with the service was recorded, in the tests of a client or by whoever measured it.",
+    "issue": "Somebody reports in a public issue or pull request what the real service did.",
+    "seed": "A page of Segment or CleverTap on the integration says so, from which this project began.",
+    "inferred": "It follows from such sources, read together; none of them says it.",
+    "guess": "Nothing public says; it is a choice of ours, and often a setting.",
+}
+"""What each level of `x-confidence` means, the surest first."""
 
 _DATA: Final = frozenset({"const", "default", "enum", "example", "examples"})
 """Keywords whose values are data of the vendor, in which a mark would mean nothing."""
@@ -49,6 +62,41 @@ def vendor_guesses(vendor: str) -> str:
         if rows:
             lines += [f"{title}:", "", "| Where | What | Source |", "| --- | --- | --- |", *rows, ""]
     return "\n".join(lines).rstrip() or "Nothing."
+
+
+def confidence_levels() -> str:
+    """List the levels, and how many parts of each vendor's contract carry each."""
+    counts = {vendor: levels_of(load_contract(vendor).document) for vendor in VENDORS}
+    titles = [TITLES[vendor] for vendor in VENDORS]
+    lines = [f"| Level | Means | {' | '.join(titles)} |", f"| --- | --- |{' --- |' * len(titles)}"]
+    for level, meaning in LEVELS.items():
+        numbers = " | ".join(str(counts[vendor][level] or "") for vendor in VENDORS)
+        lines.append(f"| `{level}` | {meaning} | {numbers} |")
+    return "\n".join(lines)
+
+
+def levels_of(document: Mapping[str, Any]) -> Counter[str]:
+    """Count the parts of a contract that carry each level; one that several places share counts once."""
+    counts: Counter[str] = Counter()
+    seen: set[int] = set()
+
+    def look(value: object, *, names: bool) -> None:
+        if not isinstance(value, Mapping | list) or id(value) in seen:
+            return
+        seen.add(id(value))
+        if isinstance(value, list):
+            for inner in value:
+                look(inner, names=False)
+            return
+        level = value.get("x-confidence")
+        if isinstance(level, str) and not names:
+            counts[level] += 1
+        for key, inner in value.items():
+            if names or key not in _DATA:
+                look(inner, names=key == "properties" and not names)
+
+    look(document, names=False)
+    return counts
 
 
 def marked(document: Mapping[str, Any], level: str) -> Iterator[Marked]:

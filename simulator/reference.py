@@ -18,7 +18,7 @@ from contracts import VENDORS, load_contract
 from simulator import bridge_reference
 from simulator.cli import main as journeylab
 from simulator.expressions import NAMES, Group
-from simulator.guesses import vendor_guesses
+from simulator.guesses import confidence_levels, vendor_guesses
 from simulator.ledger_rules import RULES, TOLERANCE_S
 from simulator.proofs import operation_table
 from simulator.scenario_reader import scenario_schema
@@ -155,6 +155,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reference/bridge-settings.md": bridge_reference.settings,
     "reference/expressions.md": expression_names,
     "reference/operations.md": operation_table,
+    "explanations/confidence.md": confidence_levels,
     "explanations/ledger.md": ledger_rules,
 }
 """Which function writes into which page, by the page's path below `docs`."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from simulator.guesses import Marked, marked
+import pytest
+
+from contracts import VENDORS, load_contract
+from simulator.guesses import LEVELS, Marked, confidence_levels, levels_of, marked
 
 
 def _document() -> dict[str, Any]:
@@ -57,3 +61,26 @@ def test_a_part_that_places_share_is_listed_once() -> None:
     found = list(marked({"components": {"schemas": {"One": shared, "Two": shared}}}, "guess"))
 
     assert found == [Marked("`One` (schemas)", "Shared", "")]
+
+
+@pytest.mark.parametrize("vendor", [*VENDORS, "bridge"])
+def test_every_level_that_a_contract_uses_or_names_is_explained(vendor: str) -> None:
+    document = load_contract(vendor).document
+    named = document["info"].get("description", "").partition("x-confidence")[2].partition("Sources:")[0]
+
+    assert set(levels_of(document)) <= set(LEVELS)
+    assert {word for word in re.findall("`([a-z]+)`", named) if not word.startswith("x-")} <= set(LEVELS)
+
+
+def test_levels_are_counted_once_for_each_part_and_not_in_data() -> None:
+    assert levels_of(_document()) == {"doc": 1, "guess": 4, "inferred": 1}
+
+
+def test_the_page_shows_every_level_with_its_meaning() -> None:
+    page = confidence_levels()
+
+    assert all(f"| `{level}` | {meaning} |" in page for level, meaning in LEVELS.items())
+    numbers = [row.split("|")[3:-1] for row in page.splitlines() if row.startswith("| `doc`")]
+    assert [int(number.strip() or 0) for number in numbers[0]] == [
+        levels_of(load_contract(vendor).document)["doc"] for vendor in VENDORS
+    ]
