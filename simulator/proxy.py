@@ -146,15 +146,19 @@ class _Door:
         self, method: str, target: str, headers: str, *, reader: StreamReader, writer: StreamWriter
     ) -> None:
         """Pass one request on. Some clients ask like this for https as well, unencrypted as far as the proxy."""
-        parts = urlsplit(target)
-        host = parts.hostname or ""
+        try:
+            parts = urlsplit(target)
+            host = parts.hostname or ""
+        except ValueError:  # brackets that make no address
+            await self._refuse(target, writer)
+            return
         if host not in self._urls:
             await self._refuse(parts.netloc.rpartition("@")[2], writer)
             return
-        path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         kept = [line for line in headers.splitlines() if line and not _is_of_the_hop(line)]
         # The next request may be for another host: a connection carries one.
-        lines = [f"{method} {path if path[0] == '/' else '/' + path} HTTP/1.1", *kept, "Connection: close"]
+        lines = [f"{method} {path} HTTP/1.1", *kept, "Connection: close"]
         await self._join(host, reader, writer, begin="\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     async def _join(

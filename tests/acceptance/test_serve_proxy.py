@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,7 @@ from mailjet_rest import Client as MailjetClient
 from mailjet_rest.errors import MailjetAuthError
 from segment.analytics.client import Client as SegmentClient
 
-from tests.support.command import ROOT, command, free_ports, running
+from tests.support.command import ROOT, command, environment, free_ports, running
 from tests.support.http import call, eventually
 
 if TYPE_CHECKING:
@@ -122,6 +124,32 @@ def test_every_other_host_is_out_of_reach(proxied: dict[str, Any]) -> None:
     for url in ("https://example.com/", "https://bridge.test/"):
         with pytest.raises(requests.exceptions.ProxyError, match="journeylab serves no "):
             requests.get(url, timeout=10)
+
+
+_URLLIB = "from urllib.request import urlopen\nprint(urlopen(url).status)"
+_HTTPX = "import httpx\nprint(httpx.get(url).status_code)"
+_AIOHTTP = """
+import asyncio, aiohttp
+async def ask():
+    async with aiohttp.ClientSession(trust_env=True) as session, session.get(url) as answer:
+        print(answer.status)
+asyncio.run(ask())
+"""
+
+
+@pytest.mark.parametrize("program", [_URLLIB, _HTTPX, _AIOHTTP], ids=["urllib", "httpx", "aiohttp"])
+def test_what_reads_the_environment_needs_no_more(served: dict[str, Any], program: str) -> None:
+    proxy = served["proxy"]
+    key = served["mailmodo"]["api_key"]
+    url = f"https://api.mailmodo.com/api/v1/getAllTemplates?mmApiKey={key}"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", f"url = {url!r}\n{program}"],
+        env=environment(HTTPS_PROXY=proxy["url"], SSL_CERT_FILE=proxy["ca_file"]),
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert (ended.stdout.strip(), ended.stderr) == ("200", "")
 
 
 def test_the_proxy_is_on_the_port_after_all_others() -> None:

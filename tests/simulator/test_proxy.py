@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import ssl
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +70,7 @@ async def behind(port: int = 0) -> AsyncIterator[Behind]:
 
     def app(name: str) -> web.Application:
         async def echo(request: web.Request) -> web.Response:
-            seen.append((name, request.method, request.path_qs, dict(request.headers)))
+            seen.append((name, request.method, request.raw_path, dict(request.headers)))
             return web.Response(body=await request.read(), headers={"App": name})
 
         made = web.Application(client_max_size=1 << 24)
@@ -108,6 +109,17 @@ async def test_what_is_meant_for_the_proxy_stays_there() -> None:
     assert answer.startswith(b"HTTP/1.1 200")
     [(_, _, path, headers)] = stage.seen
     assert (path, headers) == ("/?q=1", {"Host": HOST, "X-Kept": "yes", "Connection": "close"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [("", "/"), ("/", "/"), ("//x", "//x"), ("?q=%2F", "/?q=%2F"), ("/a?b#c", "/a?b"), ("/a b", "")],
+)
+async def test_the_path_stays_as_it_is(asked: str, reached: str) -> None:
+    async with behind() as stage:
+        await stage.raw(f"GET http://{HOST}{asked} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+
+    assert [path for _, _, path, _ in stage.seen] == ([reached] if reached else [])
 
 
 async def test_https_asked_for_without_a_tunnel_is_served_too() -> None:
@@ -161,7 +173,7 @@ async def test_a_tunnel_leads_nowhere_else(target: str) -> None:
     "target",
     [
         "http://example.com/", f"http://{HOST}.example.com/", f"https://{HOST}@example.com/", "http:///", "http://",
-        "http://127.0.0.1:8600/", "https://[::1]/", "http://localhost/",
+        "http://127.0.0.1:8600/", "https://[::1]/", "http://localhost/", "http://[/", "https://a]b/", "http://a\u2100b/",
     ],
 )  # fmt: skip
 async def test_a_request_is_passed_on_to_nobody_else(target: str) -> None:
@@ -222,6 +234,37 @@ async def test_what_is_no_request_ends_and_others_are_served(sent: bytes) -> Non
             assert (await client.get(f"https://{HOST}/")).status_code == 200
 
     assert b" 200 " not in answer
+
+
+@pytest.mark.slow
+async def test_whatever_is_sent_nothing_but_an_answer_comes_of_it() -> None:
+    """Requests with some of their bytes changed: each ends, none is let through to elsewhere, none breaks the proxy."""
+    broken: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, about: broken.append(about))
+    chance = random.Random(20260302)
+    whole = [
+        f"CONNECT {HOST}:80 HTTP/1.1\r\nHost: {HOST}\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+        f"GET https://{HOST}/a?b HTTP/1.1\r\nHost: {HOST}\r\n\r\n",
+        f"POST http://{HOST}/ HTTP/1.0\r\nContent-Length: 0\r\n\r\n",
+    ]
+    async with behind() as stage:
+        for number in range(150):
+            sent = bytearray(whole[number % 3].encode())
+            for _ in range(chance.randint(1, 4)):
+                sent[chance.randrange(len(sent))] = chance.choice(b"\0\r\n :/@[]?#%\x16\xff\xe2zZ0")
+            del sent[chance.randint(len(sent) // 2, len(sent)) :]
+            reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(stage.proxy.url).port)
+            writer.write(sent)
+            writer.write_eof()
+            async with asyncio.timeout(5):
+                with suppress(ConnectionResetError):
+                    await reader.read()
+            writer.close()
+        async with stage.client() as client:
+            assert (await client.get(f"https://{HOST}/")).status_code == 200
+
+    assert broken == []
+    assert {name for name, *_ in stage.seen} == {HOST}
 
 
 async def test_tls_to_the_proxy_itself_is_answered_at_once() -> None:
