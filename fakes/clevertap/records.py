@@ -57,7 +57,8 @@ RESERVED_EVENTS: Final = (
 _RESERVED: Final = frozenset(folded(name) for name in RESERVED_EVENTS)
 _CHARGED: Final = folded("Charged")
 _MAX_ITEMS: Final = 256
-_OBJECT_ID: Final = re.compile(r"[A-Za-z0-9()!:@$_~-]{1,80}")
+_OBJECT_ID: Final = re.compile(r"(?:_w_|__h|__|-h|-|~h|~)?[A-Za-z0-9()!:@$_-]{1,64}")
+"""A prefix by the kind of device, and what a server, an SDK or an app chose. Source: clevertap-web-sdk."""
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _TOKENS: Final = {
     "apns": ("iOS",),

@@ -188,6 +188,7 @@ async def test_many_numbers_beyond_every_double_are_still_ranges() -> None:
         {"g": {"property_type": "event_properties", "name": "Amount", "order": "random"}},
     ],
 )
+@pytest.mark.bounds("clevertap", "8: (1-100, default 10)")
 async def test_bad_group_of_top_values_is_refused(groups: Any) -> None:
     async with account() as ct:
         await bought(ct, 5)
@@ -250,6 +251,7 @@ async def test_trend_may_count_people_or_sum_a_property_and_shows_days_without_e
         ({"groups": {"g": {"trend_type": "daily"}}, "from": 20250101}, 4002),
     ],
 )
+@pytest.mark.bounds("clevertap", "8: at most one year and 5 groups")
 async def test_bad_trend_is_refused(fields: dict[str, Any], code: int) -> None:
     async with account() as ct:
         await bought(ct, 5)
@@ -277,6 +279,7 @@ async def test_system_events_are_known_to_every_account(name: str) -> None:
 
 
 @pytest.mark.proves("clevertap", "countActive")
+@pytest.mark.bounds("clevertap", "8: active in the last five minutes")
 async def test_active_people_are_those_of_the_last_five_minutes() -> None:
     async with account() as ct:
         await bought(ct, 5, email="now@example.com", ts=NOW_TS - 10)

@@ -120,6 +120,7 @@ async def in_flight(ct: Account, count: int, method: str, path: str, *, body: An
 
 
 @pytest.mark.answers("clevertap", 15)
+@pytest.mark.bounds("clevertap", "3: (15 each) | 15 |")
 async def test_sixteenth_upload_in_flight_is_429() -> None:
     async with account() as ct:
         statuses = await in_flight(ct, 16, "POST", "/1/upload", body={"d": [event()]})
@@ -134,6 +135,7 @@ async def test_sixteenth_upload_in_flight_is_429() -> None:
 
 
 @pytest.mark.answers("clevertap", 15)
+@pytest.mark.bounds("clevertap", "3: lists, catalog | 3 |")
 async def test_fourth_query_in_flight_is_429_whatever_it_asks() -> None:
     async with account() as ct:
         *queries, upload = await asyncio.gather(

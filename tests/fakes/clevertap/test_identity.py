@@ -123,6 +123,9 @@ async def test_changed_email_is_found_under_the_new_one_only() -> None:
         assert (await ct.profile("new@example.com"))["identity"] == "c1"
 
 
+@pytest.mark.bounds(
+    "clevertap", "6: Up to 50 devices per profile; a 51st is stored apart without the identity"
+)
 async def test_fifty_first_device_stands_apart_without_the_identity() -> None:
     async with account() as ct:
         await ct.upload(*(person(objectId=None) | {"objectId": f"__{n}"} for n in range(51)))

@@ -237,6 +237,7 @@ async def test_a_that_is_known_too_late_takes_the_no_path() -> None:
 
 
 @pytest.mark.parametrize(("age", "count"), [(0, 1), (3599, 1), (3601, 0), (7000, 0), (-119, 1), (-125, 0)])
+@pytest.mark.bounds("clevertap", "14.1: older than 60 minutes are ignored")
 async def test_events_older_than_an_hour_bring_nobody_in(age: int, count: int) -> None:
     async with account() as ct:
         await with_people(ct, "asha")
@@ -352,6 +353,7 @@ async def test_journey_trigger_takes_whom_it_is_sent() -> None:
 # Nodes in the middle
 
 
+@pytest.mark.bounds("clevertap", "14.2: up to an hour late")
 async def test_time_out_of_an_action_node_is_looked_at_once_an_hour() -> None:
     """The stage begins at 03:30; a time-out after 40 minutes is due at 04:10 and seen at 05:00."""
     async with account() as ct:
@@ -587,6 +589,7 @@ async def test_throttle_does_not_hold_right_behind_an_action(sleep_s: int, windo
 
 
 @pytest.mark.parametrize(("hours", "text"), [(24, "Plan: pro"), (24.1, "Plan: ")])
+@pytest.mark.bounds("clevertap", "14.2: at most 24 hours of delay per node")
 async def test_events_values_last_over_a_day_of_sleep(hours: float, text: str) -> None:
     async with account() as ct:
         await with_people(ct, "asha")
@@ -723,6 +726,7 @@ def test_journey_whose_parts_do_not_fit_says_where(make: Any, words: str) -> Non
         make()
 
 
+@pytest.mark.bounds("clevertap", "14.2: Goals: up to three")
 async def test_journey_is_published_only_over_what_there_is() -> None:
     async with account() as ct:
         board = ct.fake.dashboard

@@ -60,6 +60,12 @@ def since_start(ct: Account) -> list[float]:
         (lambda: DoNotDisturb(time(7), time(7)), "07:00:00"),
     ],
 )
+@pytest.mark.bounds(
+    "clevertap",
+    "12.5: a limit above 100 is asked for",
+    "12.5: 15 minutes to 7 days; per campaign 5 minutes to 30 days",
+    '12.5: "targeting cap" at least 100',
+)
 def test_limits_that_the_dashboard_does_not_take_say_what_it_takes(make: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
@@ -95,6 +101,7 @@ async def test_channel_throttle_holds_for_all_campaigns_together() -> None:
         assert len(ct.stage.recorder.texts) == 202
 
 
+@pytest.mark.bounds("clevertap", "12.5: what is not sent by the third day is dropped")
 async def test_what_is_not_sent_by_the_third_day_is_dropped() -> None:
     async with account() as ct:
         await many(ct, 1)

@@ -202,6 +202,7 @@ async def test_nobody_is_sent_to_who_cannot_be_reached() -> None:
         ("whatsapp", {"content": {"template_name": "t", "body": {"replacements": "x"}}}),
     ],
 )
+@pytest.mark.bounds("clevertap", "10: at most 8 characters")
 async def test_content_that_is_none_is_refused_as_two_hundred(mode: str, fields: dict[str, Any]) -> None:
     async with account() as ct:
         await with_asha(ct)
@@ -229,6 +230,9 @@ async def test_content_that_is_none_is_refused_as_two_hundred(mode: str, fields:
 )
 @pytest.mark.parametrize(
     "path", ["/1/send/sms.json", "/1/send/externaltrigger.json", "/2/send/externaltrigger.json"]
+)
+@pytest.mark.bounds(
+    "clevertap", "10: up to 1000 people per call", "10: Up to 1000 people per call in the public senders"
 )
 async def test_to_names_one_to_a_thousand_people(path: str, to: Any) -> None:
     async with account() as ct:
@@ -293,6 +297,7 @@ async def test_up_to_five_campaigns_are_triggered_at_once() -> None:
 
 
 @pytest.mark.parametrize("numbers", [[], [1] * 6, [1], None, ["x"], [None], [True]])
+@pytest.mark.bounds("clevertap", "10: up to 5 campaigns")
 async def test_list_of_campaigns_that_is_none_sends_nothing(numbers: Any) -> None:
     async with account() as ct:
         await with_asha(ct)

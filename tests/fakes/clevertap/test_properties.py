@@ -38,6 +38,7 @@ from tests.fakes.clevertap.account import account, person
         ({}, 12.5, 12.5),
     ],
 )
+@pytest.mark.bounds("clevertap", "4: at most 100, each at most 512; when full the oldest go first")
 def test_value_changes_a_property(before: dict[str, Any], change: Any, after: Any) -> None:
     properties = dict(before)
 

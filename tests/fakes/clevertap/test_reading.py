@@ -184,6 +184,9 @@ async def test_cursor_keeps_its_place() -> None:
     ],
 )
 @pytest.mark.answers("clevertap", 12)
+@pytest.mark.bounds(
+    "clevertap", "7: 4 hours after creation or after 1 hour without use; a profile cursor after 4 days"
+)
 async def test_cursor_lives_its_time(path: str, waits: list[float], status: str) -> None:
     async with account() as ct:
         await ct.upload(event())
@@ -225,6 +228,7 @@ async def test_page_may_be_still_in_progress() -> None:
 
 
 @pytest.mark.answers("clevertap", 12)
+@pytest.mark.bounds("clevertap", "7: pages are multiples of 23, and a smaller number is treated as no limit")
 async def test_pages_are_multiples_of_23_where_the_quirk_is_on() -> None:
     async with account(CleverTapSettings(export_multiples_of_23=True)) as ct:
         await ct.upload(*(event() for _ in range(60)))

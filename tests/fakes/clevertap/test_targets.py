@@ -445,6 +445,7 @@ async def test_query_of_a_campaign_is_checked_when_it_is_made() -> None:
         assert neither["status"] == "fail"
 
 
+@pytest.mark.bounds("clevertap", "3: 3 requests per second")
 async def test_fourth_campaign_in_a_second_is_429() -> None:
     async with account(CleverTapSettings(query_takes_s=0.01)) as ct:
         statuses = [

@@ -36,6 +36,7 @@ async def names(ct: Account) -> list[str]:
     ],
 )
 @pytest.mark.proves("clevertap", "deleteProfiles")
+@pytest.mark.bounds("clevertap", "9: about 48 hours")
 async def test_profiles_are_deleted_two_days_later(body: Any, left: list[str]) -> None:
     async with account() as ct:
         await ct.upload(person() | {"objectId": "__a1"}, person("ravi@example.com"))
@@ -107,6 +108,7 @@ async def test_profile_merged_before_it_is_deleted_goes_with_the_one_that_took_i
         {"identity": [str(n) for n in range(101)]},
     ],
 )
+@pytest.mark.bounds("clevertap", "9: 100 values each")
 async def test_delete_wants_one_to_a_hundred_values(body: Any) -> None:
     async with account() as ct:
         status, answer = await ct.call("POST", "/1/delete/profiles.json", body=body)
@@ -115,6 +117,7 @@ async def test_delete_wants_one_to_a_hundred_values(body: Any) -> None:
 
 
 @pytest.mark.proves("clevertap", "demergeProfiles")
+@pytest.mark.bounds("clevertap", "9: runs 04:00-07:00 account time")
 async def test_demerged_devices_have_profiles_of_their_own_without_identity_from_four_in_the_morning() -> (
     None
 ):

@@ -283,6 +283,7 @@ async def test_empty_list_is_success_with_nothing_processed() -> None:
     ],
 )
 @pytest.mark.answers("clevertap", 3)
+@pytest.mark.bounds("clevertap", "4: up to **1000** records")
 async def test_body_that_is_no_upload_is_a_malformed_request(body: bytes) -> None:
     async with account() as ct:
         status, answer = await ct.call("POST", "/1/upload", body=body)
@@ -292,6 +293,7 @@ async def test_body_that_is_no_upload_is_a_malformed_request(body: bytes) -> Non
 
 
 @pytest.mark.proves("clevertap", "upload")
+@pytest.mark.bounds("clevertap", "4: up to **1000** records")
 async def test_a_thousand_records_are_taken_in_one_call() -> None:
     async with account() as ct:
         answer = await ct.upload(*(event(identity=str(n)) for n in range(1000)))

@@ -240,6 +240,7 @@ async def test_names_without_case_and_blanks() -> None:
     ],
 )
 @pytest.mark.answers("clevertap", 10)
+@pytest.mark.bounds("clevertap", "4: at most 100, each at most 512; when full the oldest go first")
 async def test_operators(before: Any, change: Any, after: Any) -> None:
     async with account() as ct:
         if before is not None:
@@ -276,6 +277,7 @@ async def test_tokens_by_type(kind: str, object_id: str, platform: str) -> None:
     ("limit", "count", "stored"), [(256, 256, 1), (256, 257, 0), (100, 100, 1), (100, 101, 0)]
 )
 @pytest.mark.answers("clevertap", 5)
+@pytest.mark.bounds("clevertap", "4: Properties per event: 256")
 async def test_properties_an_event_may_have(limit: int, count: int, stored: int) -> None:
     """Section 15, row 5: 256, or the 100 of today in a strict account."""
     settings = (
@@ -288,6 +290,7 @@ async def test_properties_an_event_may_have(limit: int, count: int, stored: int)
 
 
 @pytest.mark.answers("clevertap", 6)
+@pytest.mark.bounds("clevertap", "4: Key length 120 characters, value length 512")
 async def test_longest_key_and_value() -> None:
     """Section 15, row 6: cut, stored, and told in the error stream."""
     async with account() as ct:
@@ -505,6 +508,79 @@ async def test_filters_of_the_message_report() -> None:
         "inaction": ["did not"],
         "single": ["did", "did not"],
     }
+
+
+# Bounds
+
+
+@pytest.mark.bounds("clevertap", "4: At most 512 event types per account")
+async def test_event_types_of_an_account() -> None:
+    async with account() as ct:
+        answer = await ct.upload(*(event(f"E{n}") for n in range(513)), event("E0"))
+
+        assert (answer["processed"], [one["code"] for one in answer["unprocessed"]]) == (513, [555])
+
+
+@pytest.mark.bounds("clevertap", "4: 256 items on the server page")
+@pytest.mark.parametrize(("count", "stored"), [(256, 1), (257, 0)])
+async def test_items_of_a_purchase(count: int, stored: int) -> None:
+    async with account() as ct:
+        answer = await ct.upload(event("Charged", evtData={"Items": [{"n": n} for n in range(count)]}))
+
+        assert answer["processed"] == stored
+        assert [one["code"] for one in answer["unprocessed"]] == [512] * (1 - stored)
+
+
+@pytest.mark.bounds("clevertap", "4: Custom keys per profile: 256")
+async def test_keys_of_a_profile() -> None:
+    async with account() as ct:
+        await ct.upload(
+            {"type": "profile", "identity": EMAIL, "profileData": {f"k{n}": n for n in range(257)}}
+        )
+
+        kept = (await get(ct, f"/1/profile.json?identity={EMAIL}"))["record"]["profileData"]
+        assert list(kept) == [f"k{n}" for n in range(256)]
+
+
+@pytest.mark.bounds("clevertap", "6: 1-64 characters")
+@pytest.mark.parametrize(("length", "stored"), [(1, 1), (64, 1), (65, 0)])
+@pytest.mark.parametrize("prefix", ["_w_", "__", "-", "~"])
+async def test_length_of_an_own_object_id(prefix: str, length: int, stored: int) -> None:
+    async with account() as ct:
+        answer = await ct.upload(event(objectId=prefix + "x" * length))
+
+        assert answer["processed"] == stored
+        assert [one["code"] for one in answer["unprocessed"]] == [526] * (1 - stored)
+
+
+@pytest.mark.bounds("clevertap", "7: (max 5000)")
+async def test_size_of_a_page() -> None:
+    async with account() as ct:
+        for start in range(0, 5001, 1000):
+            await ct.upload(*(event(identity=str(n)) for n in range(start, min(start + 1000, 5001))))
+        sizes = []
+        for batch in (5000, 9999):
+            cursor = (await post(ct, f"/1/events.json?batch_size={batch}", **OPENED))["cursor"]
+            pages = []
+            while cursor:
+                page = await get(ct, f"/1/events.json?cursor={cursor}")
+                pages.append(len(page["records"]))
+                cursor = page.get("next_cursor", "")
+            sizes.append(pages)
+
+    assert sizes == [[5000, 1], [5000, 1]]
+
+
+@pytest.mark.bounds("clevertap", "8: (1-100, default 10)")
+@pytest.mark.parametrize(("asked", "shown"), [({}, 10), ({"top_n": 1}, 1), ({"top_n": 100}, 100)])
+async def test_values_that_are_shown(asked: dict[str, int], shown: int) -> None:
+    group = {"property_type": "event_properties", "name": "kind", **asked}
+    async with account() as ct:
+        await ct.upload(*(event(evtData={"kind": f"v{n}"}) for n in range(101)))
+
+        answer = await post(ct, "/1/counts/top.json", **OPENED, groups={"g": group})
+
+    assert len(answer["g"]["STR"]) == shown
 
 
 # Webhooks
@@ -842,6 +918,7 @@ async def test_list_by_api_tells_of_its_members() -> None:
 
 @pytest.mark.parametrize(("age_s", "sent"), [(0, 1), (2 * 3600, 1), (2 * 3600 + 1, 0), (-120, 1), (-125, 0)])
 @pytest.mark.answers("clevertap", 25)
+@pytest.mark.bounds("clevertap", "14.1: between 2 hours in the past and 2 minutes in the future")
 async def test_freshness_of_events_for_live_campaigns(age_s: int, sent: int) -> None:
     """Section 15, row 25; the event is stored all the same."""
     async with account(CleverTapSettings(upload_takes_s=0)) as ct:

@@ -64,6 +64,7 @@ async def test_who_left_gets_nothing_and_is_counted_as_blocked() -> None:
 
 
 @pytest.mark.answers("mailmodo", 6)
+@pytest.mark.bounds("mailmodo", "2.2: twice inside 24 h; a new unique value lifts that")
 async def test_the_same_list_is_refused_for_24_hours_unless_the_key_is_new() -> None:
     async with open_account() as mailmodo:
         list_id = await fill_list(mailmodo, PEOPLE[0])

@@ -273,6 +273,7 @@ async def test_batch_with_an_address_twice_is_refused() -> None:
 
 
 @pytest.mark.answers("mailmodo", 5)
+@pytest.mark.bounds("mailmodo", "1: 100 contacts per call", "2.4: at most **100** values")
 async def test_batch_of_more_than_100_is_refused() -> None:
     async with open_account() as mailmodo:
         values = [{"email": f"p{number}@example.com"} for number in range(101)]
@@ -298,6 +299,9 @@ async def test_static_segment_takes_nobody() -> None:
 
 
 @pytest.mark.answers("mailmodo", 5)
+@pytest.mark.bounds(
+    "mailmodo", "1: one call at a time, a parallel one errors", "2.4: one call in flight per account"
+)
 async def test_batch_beside_another_is_refused() -> None:
     async with open_account(MailmodoSettings(batch_takes_s=2)) as mailmodo:
         bodies = [{"listName": "all", "values": [{"email": f"{name}@example.com"}]} for name in ("a", "b")]

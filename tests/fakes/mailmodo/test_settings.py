@@ -19,6 +19,7 @@ from tests.fakes.mailmodo.account import open_account
     ],
 )
 @pytest.mark.answers("mailmodo", 4)
+@pytest.mark.bounds("mailmodo", "1: 5 / 10 / 50 requests per second (Lite / Pro / Max)")
 async def test_the_plan_limits_the_calls_of_a_second(settings: MailmodoSettings, limit: int | None) -> None:
     async with open_account(settings) as mailmodo:
         statuses = [(await mailmodo.call("GET", "/api/v1/getAllTemplates"))[0] for _ in range(60)]

@@ -154,6 +154,7 @@ async def test_webhook_names_the_persons_own_request_as_its_cause() -> None:
 
 
 @pytest.mark.answers("mailmodo", 22)
+@pytest.mark.bounds("mailmodo", "7: 10 s timeout, success = 2xx, 5 tries")
 async def test_webhook_is_tried_five_times_with_doubling_waits() -> None:
     receiver = Receiver()
     receiver.answer = lambda _: web.Response(status=503)
