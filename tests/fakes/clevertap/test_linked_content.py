@@ -59,6 +59,7 @@ async def say(ct: Account, text: str, name: str = "m") -> list[str]:
     return [one.text for one in ct.stage.recorder.texts if one.campaign == name]
 
 
+@pytest.mark.proves("clevertap", "linkedContent")
 async def test_each_person_gets_what_the_api_says_of_their_city() -> None:
     async with account() as ct:
         weather = await serve(ct)
@@ -158,6 +159,7 @@ async def test_answer_that_is_no_object_is_there_as_it_came(body: bytes) -> None
         assert text == body.decode("utf-8", "replace") + "|"
 
 
+@pytest.mark.proves("clevertap", "linkedContent")
 async def test_post_has_a_body_of_its_own_for_each_person() -> None:
     content = LinkedContent(
         name="Offers",

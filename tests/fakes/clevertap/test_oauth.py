@@ -178,6 +178,7 @@ def decoded(part: str) -> bytes:
     ("algorithm", "digest"),
     [("RS256", hashes.SHA256()), ("RS384", hashes.SHA384()), ("RS512", hashes.SHA512())],
 )
+@pytest.mark.proves("clevertap", "oauthToken")
 async def test_client_assertion_is_signed_and_says_what_the_page_says(
     algorithm: Literal["RS256", "RS384", "RS512"], digest: hashes.HashAlgorithm
 ) -> None:
