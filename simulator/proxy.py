@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from fakes.kit.breaking import reset
 from simulator.errors import PortTaken, ProxyUnavailable
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
     from collections.abc import AsyncIterator, Mapping
     from datetime import datetime
+
+    _Ends = tuple[StreamReader, StreamWriter]
 
 __all__ = ["Proxy", "serve_proxy"]
 
@@ -136,11 +139,12 @@ class _Door:
         if host not in self._urls or port not in {str(_HTTP_PORT), str(_HTTPS_PORT)}:
             await self._refuse(target.lower().removesuffix(f":{_HTTPS_PORT}"), writer)
             return
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await writer.drain()
-        if port == str(_HTTPS_PORT):
-            await writer.start_tls(self._tls)
-        await self._join(host, reader, writer)
+        async with self._joined(host, writer) as (fake_reader, fake_writer):
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await writer.drain()
+            if port == str(_HTTPS_PORT):
+                await writer.start_tls(self._tls)
+            await _join((reader, writer), (fake_reader, fake_writer))
 
     async def _forward(
         self, method: str, target: str, headers: str, *, reader: StreamReader, writer: StreamWriter
@@ -159,28 +163,24 @@ class _Door:
         kept = [line for line in headers.splitlines() if line and not _is_of_the_hop(line)]
         # The next request may be for another host: a connection carries one.
         lines = [f"{method} {path} HTTP/1.1", *kept, "Connection: close"]
-        await self._join(host, reader, writer, begin="\r\n".join([*lines, "", ""]).encode("latin-1"))
+        async with self._joined(host, writer) as (fake_reader, fake_writer):
+            fake_writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+            await _join((reader, writer), (fake_reader, fake_writer))
 
-    async def _join(
-        self, host: str, reader: StreamReader, writer: StreamWriter, *, begin: bytes = b""
-    ) -> None:
-        """Carry bytes to and from a fake until either side has ended."""
+    @asynccontextmanager
+    async def _joined(self, host: str, writer: StreamWriter) -> AsyncIterator[_Ends]:
+        """Connect to a fake; tell who asks when it refuses, for nothing has been asked of it yet."""
         fake = urlsplit(self._urls[host])
-        fake_reader, fake_writer = await asyncio.open_connection(fake.hostname, fake.port, limit=_CHUNK)
         try:
-            fake_writer.write(begin)
-            ways = [
-                asyncio.ensure_future(_carry(reader, fake_writer)),
-                asyncio.ensure_future(_carry(fake_reader, writer)),
-            ]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
+            ends = await asyncio.open_connection(fake.hostname, fake.port, limit=_CHUNK)
+        except ConnectionRefusedError:
+            why = f"{host} refuses connections"
+            await _answer(writer, f"502 {why}", f"{why}: it is down, as a fault says, or stopped\n")
+            raise
+        try:
+            yield ends
         finally:
-            fake_writer.close()
+            ends[1].close()
 
     async def _refuse(self, host: str, writer: StreamWriter) -> None:
         # Many clients show no more of a refused tunnel than the status line.
@@ -201,6 +201,22 @@ class _Door:
             f"{_CERTIFICATE_PATH}. Behind it are:\n{hosts}"
         )
         await _answer(writer, "200 OK" if path == "/" else "404 Not Found", text)
+
+
+async def _join(client: _Ends, fake: _Ends) -> None:
+    """Carry bytes to and from a fake until either side has ended; the client gets a reset where the fake gives one."""
+    (reader, writer), (fake_reader, fake_writer) = client, fake
+    asking = asyncio.ensure_future(_carry(reader, fake_writer))
+    answering = asyncio.ensure_future(_carry(fake_reader, writer))
+    ways = (asking, answering)
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        _, answered = await asyncio.gather(*ways, return_exceptions=True)
+    if isinstance(answered, ConnectionResetError):
+        reset(writer.transport)
 
 
 async def _carry(reader: StreamReader, writer: StreamWriter) -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+import socket
+import struct
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
+    import asyncio
+
     from fakes.kit.request import Request
 
-__all__ = ["break_off", "send_part"]
+__all__ = ["break_off", "reset", "send_part"]
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+
+
+def reset(transport: asyncio.WriteTransport) -> None:
+    """Break a connection so that the other end sees a reset, and not an end such as an idle connection has."""
+    own = transport.get_extra_info("socket")
+    if own is not None:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()
 
 
 def break_off(request: Request) -> NoReturn:
@@ -17,7 +31,7 @@ def break_off(request: Request) -> NoReturn:
         ConnectionResetError: Always.
     """
     if request.transport is not None:
-        request.transport.abort()
+        reset(request.transport)
     raise ConnectionResetError("a fault broke the connection")
 
 

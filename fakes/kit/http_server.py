@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from aiohttp import web
 
+from fakes.kit.breaking import reset
 from fakes.kit.heads import Heads
 from fakes.kit.request import Request
 
@@ -82,7 +83,7 @@ class HttpServer(web.Server):
         transports += [protocol.transport for protocol in self.connections]
         for transport in transports:
             if transport is not None:
-                transport.abort()
+                reset(transport)
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the base class has it
         """Close every connection; requests under way get the time to end."""

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from fakes.kit.breaking import reset
 from simulator.errors import PortTaken, ProxyUnavailable
 from simulator.network import LoopbackNetwork
 from simulator.proxy import serve_proxy
@@ -275,14 +276,43 @@ async def test_tls_to_the_proxy_itself_is_answered_at_once() -> None:
     assert b"http://" in answer
 
 
-async def test_a_fake_that_is_gone_ends_the_connection() -> None:
+@pytest.mark.parametrize(
+    "asked", [f"GET http://{HOST}/ HTTP/1.1", f"CONNECT {HOST}:80 HTTP/1.1", f"CONNECT {HOST}:443 HTTP/1.1"]
+)
+async def test_a_fake_that_refuses_connections_is_told_of_before_anything_is_sent(asked: str) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         async with serve_proxy({HOST: url}, port=0, now=wall_clock()) as proxy:
-            answer = await Behind(proxy).raw(f"GET http://{HOST}/ HTTP/1.1\r\n\r\n".encode())
+            answer = await Behind(proxy).raw(f"{asked}\r\n\r\n".encode())
 
-    assert answer == b""
+    assert answer.startswith(f"HTTP/1.1 502 {HOST} refuses connections\r\n".encode())
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_a_connection_that_a_fake_breaks_is_broken_in_the_same_way(
+    scheme: str, *, is_reset: bool
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if is_reset:
+            reset(writer.transport)
+        writer.close()
+
+    fake = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with (
+        fake,
+        serve_proxy({HOST: _url_of(fake)}, port=0, now=wall_clock()) as proxy,
+        Behind(proxy).client() as client,
+    ):
+        with pytest.raises(httpx.ReadError if is_reset else httpx.RemoteProtocolError):
+            await client.get(f"{scheme}://{HOST}/")
+
+
+def _url_of(server: asyncio.Server) -> str:
+    address, port = server.sockets[0].getsockname()
+    return f"http://{address}:{port}"
 
 
 async def test_closing_ends_open_tunnels_and_takes_the_certificate_away() -> None:
