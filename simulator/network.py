@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from simulator.errors import HostTaken, HostUnknown, PortTaken
 from simulator.loopback_listener import LoopbackListener
@@ -30,6 +32,15 @@ __all__ = ["LoopbackNetwork", "Network", "VirtualNetwork", "acting_as"]
 _HTTP_PORT = 80
 _KEEPALIVE_S = 3600.0
 _SHUTDOWN_S = 1.0
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Tell what goes wrong here from a client that speaks no HTTP: it is told so, and nobody else wants a traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_log = logging.getLogger("aiohttp.server.journeylab")  # a child of the one that it would be
+_log.addFilter(_is_ours)
 
 
 class Network(Protocol):
@@ -237,12 +248,13 @@ async def _set_up(app: App, runners: list[web.BaseRunner]) -> web.BaseRunner:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_log,
             handle_signals=False,
             keepalive_timeout=_KEEPALIVE_S,
             shutdown_timeout=_SHUTDOWN_S,
         )
     else:
-        server = app(access_log=None, keepalive_timeout=_KEEPALIVE_S)
+        server = app(access_log=None, logger=_log, keepalive_timeout=_KEEPALIVE_S)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=_SHUTDOWN_S)
     runners.append(runner)
     await runner.setup()

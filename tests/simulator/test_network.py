@@ -227,6 +227,46 @@ def test_loopback_refuses_connections_while_shut_and_keeps_its_port() -> None:
     run(main(), loop_factory=LiveLoop)
 
 
+def raw(url: str, sent: bytes) -> bytes:
+    """Send bytes, and give all that comes back until the server hangs up."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as client:
+        client.sendall(sent)
+        return b"".join(iter(lambda: client.recv(1 << 16), b""))
+
+
+def test_whoever_speaks_no_http_is_told_and_only_own_errors_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(_request: web.BaseRequest) -> web.Response:
+        raise RuntimeError("a slip of ours")
+
+    async def main() -> None:
+        network = LoopbackNetwork()
+        app = web.Application()
+        app.router.add_route("GET", "/", fail)
+        await network.serve(app, ["a.test"])
+        await network.serve(lambda **options: web.Server(fail, **options), ["b.test"])
+        for host in ("a.test", "b.test"):
+            for sent in (
+                b"GET / HTTP/1.1\r\n\r\n",
+                b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+                b"\x16\x03\x01\r\n\r\n",
+            ):
+                answer = await asyncio.to_thread(raw, network.url(host), sent)
+                assert answer.startswith(b"HTTP/1.0 400 "), sent
+        assert [one for one in caplog.records if one.levelname == "ERROR"] == []
+        for host in ("a.test", "b.test"):
+            async with aiohttp.request("GET", network.url(host)) as response:
+                assert response.status == 500
+        await network.close()
+
+    run(main(), loop_factory=LiveLoop)
+
+    errors = [one.exc_info[1] for one in caplog.records if one.levelname == "ERROR" and one.exc_info]
+    assert [str(error) for error in errors] == ["a slip of ours"] * 2
+
+
 def test_loopback_knows_what_it_serves() -> None:
     async def main() -> None:
         network = LoopbackNetwork()
