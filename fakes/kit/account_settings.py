@@ -6,6 +6,7 @@ change in place, here and nowhere else: to everybody else the copy is frozen.
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from datetime import timedelta
 from difflib import get_close_matches
@@ -53,7 +54,7 @@ def read_settings(
     for name, value in changes.items():
         if name not in shown:
             near = get_close_matches(name, shown, n=1)
-            hint = f"did you mean {near[0]}? there are " if near else "wanted one of "
+            hint = f"did you mean {near[0]}? there are " if near else "one of "
             raise _refused(f"settings.{name}", "a setting that there is not", hint + ", ".join(shown))
         if name in fixed and value != shown[name]:
             found, wanted = _short(value), f"{_short(shown[name])}, as it is: {fixed[name]}"
@@ -80,14 +81,20 @@ def _check(value: Any, where: str, bounds: Bounds) -> None:
     elif isinstance(value, int | float | timedelta):
         number = value.total_seconds() if isinstance(value, timedelta) else value
         if not bounds[0] <= number <= bounds[1]:
-            raise _refused(where, f"{number:g}", f"a number from {bounds[0]:g} to {bounds[1]:g}")
+            least, most = map(_plainly, bounds)
+            raise _refused(where, _plainly(number), f"a number from {least} to {most}")
     else:
         for index, item in enumerate(value):
             _check(item, f"{where}[{index}]", bounds)
 
 
 def _short(value: Any) -> str:
-    return repr(value)[:80]
+    return json.dumps(value, ensure_ascii=False)[:80]
+
+
+def _plainly(number: float) -> str:
+    """Write a number without an exponent: 31622400, not 3.16224e+07."""
+    return str(int(number)) if number == int(number) else str(number)
 
 
 def _refused(

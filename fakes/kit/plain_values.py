@@ -7,6 +7,7 @@ meant. So a fake that learns a new kind of campaign or condition offers it at on
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,11 @@ __all__ = ["read_value", "show_value"]
 _NAMES = {
     "Mapping": Mapping, "Sequence": Sequence, "datetime": datetime, "date": date, "time": time, "timedelta": timedelta,
     "Any": Any,
+}  # fmt: skip
+_WORDS = {
+    str: "text", int: "a whole number", float: "a number", bool: "true or false", timedelta: "seconds",
+    datetime: "an instant in ISO 8601", date: "a day in ISO 8601", time: "a time of day in ISO 8601",
+    type(None): "null",
 }  # fmt: skip
 
 
@@ -44,7 +50,7 @@ def read_value(kind: Any, value: Any, where: str) -> Any:
         return _read_one_of(get_args(kind), value, where)
     if origin is Literal:
         if value not in get_args(kind):
-            raise _refused(where, value, " or ".join(map(repr, get_args(kind))))
+            raise _refused(where, value, " or ".join(map(json.dumps, get_args(kind))))
         return value
     if origin is not None:
         return _read_container(origin, get_args(kind), value, where=where)
@@ -89,7 +95,7 @@ def _read_one_of(kinds: tuple[Any, ...], value: Any, where: str) -> Any:
                 refusals.append(error)
     if len(refusals) == 1:
         raise refusals[0]
-    raise _refused(where, value, " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds))
+    raise _refused(where, value, " or ".join(map(_in_words, kinds)))
 
 
 def _read_container(origin: Any, inside: tuple[Any, ...], value: Any, *, where: str) -> Any:
@@ -122,10 +128,12 @@ def _read_dataclass(kind: Any, value: Any, where: str) -> Any:
     known = {each.name: each for each in fields(kind) if each.init}
     for name in value:
         if name not in known:
-            raise _refused(f"{where}.{name}", "a word that it does not have", ", ".join(known))
+            raise _refused_for(
+                f"{where}.{name}", "a word that it does not have", f"one of {', '.join(known)}"
+            )
     for name, each in known.items():
         if name not in value and each.default is MISSING and each.default_factory is MISSING:
-            raise _refused(f"{where}.{name}", "nothing", "a value")
+            raise _refused_for(f"{where}.{name}", "nothing", "a value")
     read = {name: read_value(hints[name], item, f"{where}.{name}") for name, item in value.items()}
     try:
         return kind(**read)
@@ -156,10 +164,14 @@ def _read_scalar(kind: Any, value: Any, where: str) -> Any:
             return kind.fromisoformat(value)
     except ValueError:
         pass
-    wanted = getattr(kind, "__name__", str(kind))
+    raise _refused(where, value, _in_words(kind))
+
+
+def _in_words(kind: Any) -> str:
+    """Say what JSON has for a type."""
     if isinstance(kind, type) and issubclass(kind, Enum):
-        wanted = " or ".join(repr(one.value) for one in kind)
-    raise _refused(where, value, "seconds" if kind is timedelta else wanted)
+        return " or ".join(json.dumps(one.value) for one in kind)
+    return _WORDS.get(kind) or str(getattr(kind, "__name__", kind))
 
 
 @cache
@@ -175,6 +187,11 @@ def _names_of(package: str) -> Mapping[str, Any]:
     return {name: getattr(module, name) for module in modules for name in getattr(module, "__all__", ())}
 
 
-def _refused(where: str, found: Any, wanted: str) -> ControlRefused:
-    shown = found if isinstance(found, str) else repr(found)
-    return ControlRefused(400, "bad_request", f"{where}: found {shown[:80]}, wanted {wanted}")
+def _refused(where: str, value: Any, wanted: str) -> ControlRefused:
+    return _refused_for(
+        where, "nothing" if value is None else json.dumps(value, ensure_ascii=False)[:80], wanted
+    )
+
+
+def _refused_for(where: str, found: str, wanted: str) -> ControlRefused:
+    return ControlRefused(400, "bad_request", f"{where}: found {found}, wanted {wanted}")

@@ -374,7 +374,7 @@ async def test_a_snapshot_with_other_parts_is_refused() -> None:
         ({"name": "x", "channel": "sms", "text": 5}, "$.text"),
         (
             {"name": "x", "channel": "sms", "text": "a", "when": {"type": "Dreamt"}},
-            "campaign.when.type: found Dreamt",
+            'campaign.when.type: found "Dreamt", wanted Did or',
         ),
         (
             {"name": "x", "channel": "sms", "text": "a", "when": {"type": "Did"}},
