@@ -39,7 +39,7 @@ def vendor_controls(vendors: Vendors) -> dict[str, VendorControl]:
 
 
 async def serve_controls(
-    vendors: Vendors, network: Network, *, links: Mapping[str, str]
+    vendors: Vendors, network: Network, *, links: Mapping[str, str], proxy: Mapping[str, str] | None = None
 ) -> dict[str, Control]:
     """Serve a control API for every fake, and a start page of all; `reset` leads back to the state as it is now.
 
@@ -47,6 +47,7 @@ async def serve_controls(
         vendors: Whose.
         network: On which they are served, each under `control.<vendor>.test`.
         links: Where else the start pages lead, by name.
+        proxy: What the start page says of the proxy, when there is one.
     """
     controls: dict[str, Control] = {}
 
@@ -54,7 +55,7 @@ async def serve_controls(
         pages = {name: network.url(control.host) for name, control in controls.items()}
         return {"start": network.url(START_HOST), **pages, **links}
 
-    page = StartPage(controls, links=all_links)
+    page = StartPage(controls, links=all_links, proxy=proxy)
     await network.serve(page.app, [START_HOST])
     for name, part in vendor_controls(vendors).items():
         control = controls[name] = Control(part, links=all_links)

@@ -120,16 +120,19 @@ async def _serve(
             )
         )
         ease_collection()
+        proxy: dict[str, str] | None = None
+        if has_proxy:
+            last = port and port + port_count(has_control=has_control)
+            proxy = asdict(await stack.enter_async_context(_proxy(world, port=last)))
         control_urls, start_url = dict[str, str](), ""
         if has_control:
             links = {"bridge": f"{world.bridge_url}/healthz"}
-            controls = await serve_controls(world.vendors, world.network, links=links)
+            controls = await serve_controls(world.vendors, world.network, links=links, proxy=proxy)
             control_urls = {name: world.network.url(control.host) for name, control in controls.items()}
             start_url = world.network.url(START_HOST)
         found = credentials(world, control_urls, start_url=start_url)
-        if has_proxy:
-            last = port and port + port_count(has_control=has_control)
-            found["proxy"] = asdict(await stack.enter_async_context(_proxy(world, port=last)))
+        if proxy is not None:
+            found["proxy"] = proxy
         _print(found, printing)
         if printing is Printing.ENV:
             _print_bridge_settings(world)

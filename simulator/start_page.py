@@ -40,14 +40,22 @@ class StartPage:
     Args:
         controls: Of the fakes, by vendor, in the order of the page; looked at whenever somebody asks.
         links: Gives every server's page by name: `start`, the vendors, `bridge`.
+        proxy: Its URL and the file of its certificate, when there is one.
 
     Attributes:
         app: To be served: `/`, and its JSON twin `/index.json`.
     """
 
-    def __init__(self, controls: Mapping[str, Control], *, links: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        controls: Mapping[str, Control],
+        *,
+        links: Callable[[], Mapping[str, str]],
+        proxy: Mapping[str, str] | None = None,
+    ) -> None:
         self._controls = controls
         self._links = links
+        self._proxy = proxy
         self.app = web.Application()
         self.app.router.add_get("/", self._show)
         self.app.router.add_get("/index.json", self._give)
@@ -55,7 +63,8 @@ class StartPage:
     def overview(self) -> dict[str, Any]:
         """Give all that the page shows."""
         links = dict(self._links())
-        return {"links": links, "vendors": [_about(one, links) for one in self._controls.values()]}
+        vendors = [_about(one, links) for one in self._controls.values()]
+        return {"links": links, "vendors": vendors, "proxy": self._proxy}
 
     async def _show(self, _request: web.Request) -> web.Response:
         template = page_template("start_page.html.j2", _TEMPLATES)

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[dict[str, Any]]:
-    with running(str(ROOT / "run_sim.py"), "serve", "--control", "--json", "--port", "0") as process:
+    with running(
+        str(ROOT / "run_sim.py"), "serve", "--control", "--proxy", "--json", "--port", "0"
+    ) as process:
         yield json.loads(process.line())
         assert process.stop().code == 0
 
@@ -50,16 +52,24 @@ def test_the_page_opens_in_a_browser_and_shows_every_server(served: dict[str, An
     page = browse(served["start"]["url"], tmp_path / "profile")
 
     shown = unescape(re.sub(r"<[^>]+>", " ", page.partition("<body")[2]))
+    linked = {served["start"]["url"], *(values.get("control_url") for values in served.values())}
     for vendor, values in served.items():
         for value in values.values():
             for text in value.values() if isinstance(value, dict) else (value,):
-                assert text in (page if "control" in text or vendor == "start" else shown + page), (
-                    vendor,
-                    text,
-                )
+                assert text in (page if text in linked else shown), (vendor, text)
     assert "/api/v1/at/c/" in shown
     assert '"clevertap_id": "${clevertap_id}"' in shown
     assert "mmApiKey: " in shown
+    assert "0 control groups" in shown
+    assert f"HTTPS_PROXY={served['proxy']['url']} CURL_CA_BUNDLE={served['proxy']['ca_file']}" in shown
+
+
+def test_the_page_of_a_fake_shows_its_set_up_steps_whole_and_names_in_words(served: dict[str, Any]) -> None:
+    _, mailmodo = call("GET", served["mailmodo"]["control_url"])
+    _, clevertap = call("GET", served["clevertap"]["control_url"])
+
+    assert f"mmApiKey: {served['mailmodo']['api_key']}" in mailmodo
+    assert "<h3>control groups</h3>" in clevertap
 
 
 def test_every_link_of_the_page_leads_somewhere(served: dict[str, Any]) -> None:
