@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 __all__ = ["NO_CONTRACT", "Violation", "explain", "quote"]
 
 _LONGEST_QUOTE: Final = 120
+_TELLING: Final = frozenset(
+    {
+        "type", "format", "const", "enum", "pattern", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+        "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "multipleOf",
+    }
+)  # fmt: skip
+"""Keywords that say what is wanted together with their value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,8 @@ def explain(
 ) -> tuple[Violation, ...]:
     """Say everything that is wrong with a value; for a choice among schemas, what the nearest one misses."""
     errors = (best_match([error]) if error.context else error for error in validator.iter_errors(value))
-    return tuple(_violation(error, where, contract) for error in errors if error is not None)
+    found = (_violation(error, where, contract) for error in errors if error is not None)
+    return tuple(dict.fromkeys(found))  # of several names that are missing, `jsonschema` speaks one by one
 
 
 def quote(value: object) -> str:
@@ -73,6 +81,8 @@ def _violation(error: ValidationError, where: str, contract: Contract) -> Violat
 def _got(error: ValidationError) -> str:
     if error.validator == "required" and isinstance(error.instance, dict):
         return f"an object with {', '.join(sorted(error.instance)) or 'nothing'}"
+    if extra := _extra(error):
+        return f"an object with {', '.join(extra)}"
     return quote(error.instance)
 
 
@@ -81,6 +91,19 @@ def _wanted(error: ValidationError) -> str:
         required: list[str] = list(error.validator_value) if isinstance(error.validator_value, list) else []
         missing = [name for name in required if name not in error.instance]
         return f"also {', '.join(missing)}"
-    if error.validator in ("type", "format", "const", "enum", "pattern", "minimum", "maximum"):
+    if _extra(error):
+        known = ", ".join(sorted(error.schema["properties"]))  # type: ignore[index]  # seen by `_extra`
+        return f"nothing but {known}"
+    if error.validator in _TELLING:
         return f"{error.validator} {quote(error.validator_value)}"
     return error.message
+
+
+def _extra(error: ValidationError) -> list[str]:
+    """Name what an object has that a closed list of properties does not know."""
+    schema, found = error.schema, error.instance
+    if error.validator != "additionalProperties" or error.validator_value is not False:
+        return []
+    if not isinstance(schema, dict) or not isinstance(found, dict) or "patternProperties" in schema:
+        return []
+    return sorted(set(found) - set(schema.get("properties", found)))

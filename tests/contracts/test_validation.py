@@ -125,6 +125,15 @@ class TestRequests:
 
         assert violation == "request.body $: got an object with to, wanted also pages"
 
+    def test_several_missing_fields_are_told_once(self, judge: Judge) -> None:
+        assert asked(judge, {}) == ["request.body $: got an object with nothing, wanted also to, pages"]
+
+    def test_fields_too_many_are_named_with_those_that_there_may_be(self, judge: Judge) -> None:
+        (violation,) = asked(judge, GOOD | {"more": 1, "even": 2})
+
+        assert violation.startswith("request.body $: got an object with even, more, wanted nothing but ")
+        assert "to" in violation.rpartition("but ")[2].split(", ")
+
     def test_several_violations_are_all_told(self, judge: Judge) -> None:
         assert len(asked(judge, {"to": "nobody", "pages": "none", "more": 1})) == 3
 
