@@ -330,8 +330,11 @@ class World:
 
 
 def _authority(url: str) -> str:
-    """Host and port of a URL, without the credentials that may stand before them."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    """Host and port of a URL, without the credentials that may stand before them; nothing for what is no URL."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _first(error: BaseException) -> BaseException:

@@ -153,3 +153,15 @@ async def test_receivers_are_called_by_name() -> None:
         receivers = {exchange.receiver for exchange in world.journal.exchanges()}
 
     assert receivers == {"bridge", "mailjet", "segment"}
+
+
+async def test_a_webhook_url_that_makes_no_sense_breaks_off_nothing() -> None:
+    async with world_of(scenario_of(SURVEY)) as world:
+        assert world.vendors.mailmodo is not None
+        world.vendors.mailmodo.set_activity_webhook("http://[::1")
+        await world.play()
+
+        tried = [each for each in world.journal.exchanges() if each.operation == "activity"]
+
+    assert {(each.receiver, each.url, each.error) for each in tried} == {("", "http://[::1", "reset")}
+    assert world.journal.errors == []

@@ -206,6 +206,19 @@ async def test_receiver_that_says_nothing_is_given_ten_seconds_a_try() -> None:
         mailmodo.recorder.check()
 
 
+async def test_a_url_that_makes_no_sense_is_tried_and_written_down() -> None:
+    async with open_account() as mailmodo:
+        mailmodo.fake.set_activity_webhook("http://[::1")
+
+        await mailmodo.mail()
+        await mailmodo.settle()
+        await asyncio.sleep(600)
+
+        tries = [each for each in mailmodo.recorder.exchanges if each.operation == "activity"]
+        assert [(each.url, each.status, each.error) for each in tries] == [("http://[::1", None, "reset")] * 5
+        mailmodo.recorder.check()
+
+
 async def test_without_a_url_nothing_is_posted() -> None:
     async with open_account() as mailmodo:
         await live_through_everything(mailmodo)
