@@ -60,9 +60,14 @@ def read_settings(
             found, wanted = _short(value), f"{_short(shown[name])}, as it is: {fixed[name]}"
             raise _refused(f"settings.{name}", found, wanted, status=409, code="fixed_setting")
     read = read_value(type(settings), {**shown, **changes}, "settings")
+    usual = {each.name: each.default for each in fields(settings)}
     for name in changes:
         if name not in fixed:
-            _check(getattr(read, name), f"settings.{name}", bounds.get(name, _USUAL))
+            value = getattr(read, name)
+            # A key or a sender that is empty would let nobody in, or anybody; what may be absent is empty by default.
+            if value == "" and usual[name]:
+                raise _refused(f"settings.{name}", '""', "text that is not empty")
+            _check(value, f"settings.{name}", bounds.get(name, _USUAL))
     return read
 
 

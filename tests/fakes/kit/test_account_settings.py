@@ -236,6 +236,8 @@ async def test_what_is_left_of_a_rate_is_part_of_a_snapshot(
         ("mailmodo", {"webhook_tries": "5"}, 400, 'settings.webhook_tries: found "5", wanted a whole number'),
         ("mailmodo", {"webhook_timeout_s": -1}, 400, "settings.webhook_timeout_s: found -1, wanted a number from 0 to 31622400"),
         ("mailmodo", {"api_key": "a\nb"}, 400, 'settings.api_key: found "a\\nb", wanted up to 1000 characters'),
+        ("mailmodo", {"api_key": ""}, 400, 'settings.api_key: found "", wanted text that is not empty'),
+        ("clevertap", {"passcode": ""}, 400, 'settings.passcode: found "", wanted text that is not empty'),
         ("mailmodo", {"account_id": "x"}, 409, 'settings.account_id: found "x", wanted "6f1d3c52'),
         ("mailmodo", {}, 400, "settings"),
         ("clevertap", {"region": "eu1"}, 409, "an account lives where it was made"),
