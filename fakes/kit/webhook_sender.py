@@ -205,7 +205,8 @@ class _Try:
             return Tried(None, "dns")
         except aiohttp.ClientConnectorError:
             return Tried(None, "refused")
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, ValueError):
+            # The latter for a header that HTTP cannot carry, such as one with a person's property of two lines.
             return Tried(None, "reset")
 
     def _judge(self, headers: Mapping[str, str]) -> tuple[Violation, ...]:

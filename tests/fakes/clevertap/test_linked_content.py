@@ -59,6 +59,17 @@ async def say(ct: Account, text: str, name: str = "m") -> list[str]:
     return [one.text for one in ct.stage.recorder.texts if one.campaign == name]
 
 
+async def test_headers_that_http_cannot_carry_are_a_failed_call() -> None:
+    async with account() as ct:
+        await serve(ct, content=LinkedContent(name="Weather", url=WEATHER, headers={"X-Key": "a\nb"}))
+        await in_cities(ct, asha="Pune")
+
+        assert await say(ct, "Now{{ Linked.Weather.temp }}") == ["Now"]  # as where the API says nothing
+        [asked] = [one for one in ct.stage.recorder.exchanges if one.operation == "linkedContent"]
+        assert (asked.status, asked.error) == (None, "reset")
+        ct.stage.recorder.check()
+
+
 @pytest.mark.proves("clevertap", "linkedContent")
 async def test_each_person_gets_what_the_api_says_of_their_city() -> None:
     async with account() as ct:

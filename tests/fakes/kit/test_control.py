@@ -396,6 +396,19 @@ async def test_a_campaign_that_cannot_be_is_refused(campaign: dict[str, Any], me
         assert (await on.ask("GET", "/collections/campaigns"))[1] == {"items": []}
 
 
+@pytest.mark.parametrize("collection", ["webhooks", "linked_contents"])
+@pytest.mark.parametrize("headers", [{"X": "a\nb"}, {"X": "a\0"}, {"X Y": "a"}, {"X\r": "a"}, {"": "a"}])
+async def test_headers_that_http_cannot_carry_are_refused(collection: str, headers: dict[str, str]) -> None:
+    async with controlled("clevertap") as on:
+        body = {"name": "x", "url": "https://a.test/", "headers": headers}
+
+        status, answer = await on.ask("POST", f"/collections/{collection}", body)
+
+        assert status == 400
+        assert "request.body $.headers" in answer["error"]["message"]
+        assert (await on.ask("GET", f"/collections/{collection}"))[1] == {"items": []}
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b'{"fault": NaN}', b'"text"', b"\xff\xfe", b"[" * 5000])
 async def test_bytes_that_are_no_request_are_refused(data: bytes) -> None:
     async with controlled("segment") as on:
