@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
@@ -40,6 +41,8 @@ __all__ = ["DEFAULT_NAME", "default_text", "load_table", "read_table"]
 
 DEFAULT_NAME: Final = "bridge/routing/default.yaml"
 """As messages and explanations call the shipped table."""
+_LARGEST: Final = 1_048_576
+"""Bytes of a file; the shipped table has less than 20,000."""
 
 
 def load_table(path: str) -> Table:
@@ -51,6 +54,12 @@ def load_table(path: str) -> Table:
     if not path:
         return read_table(default_text(), DEFAULT_NAME)
     try:
+        status = Path(path).stat()
+        if not S_ISREG(status.st_mode):
+            raise SettingsInvalid(Problem(path, "routing_file", "what is not a plain file", "one"))
+        if status.st_size > _LARGEST:
+            found = f"a file of {status.st_size:,} bytes"
+            raise SettingsInvalid(Problem(path, "routing_file", found, f"at most {_LARGEST:,}"))
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text in UTF-8"
@@ -203,11 +212,16 @@ class _Reading:
         self._problems += problems
         if problems:
             return None
+        try:
+            first_false = compile_first_false([each["needs"] for each in checks])
+        except ExpressionInvalid as error:
+            self._problems.append(piece.problem(("checks",), error.found, error.wanted))
+            return None
         return Gate(
             name=str(piece.path[-1]),
             says=piece.value["says"],
             checks=tuple([Check(each["else"], each.get("quarantine", False)) for each in checks]),
-            first_false=compile_first_false([each["needs"] for each in checks]),
+            first_false=first_false,
         )
 
     def _check_template(self, piece: _Piece) -> None:

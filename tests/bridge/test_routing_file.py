@@ -51,6 +51,8 @@ templates:
 rows:
   - {source: mailjet, kind: bounced, destination: segment/mailjet, event: Bounced, body: plain, gate: known}
 """
+DEEP = f"{{{{ {'(' * 900}id{')' * 900} }}}}"
+LONG = f"{{{{ id{' + id' * 500} }}}}"
 
 
 class Somebody:
@@ -258,6 +260,8 @@ def test_an_expression_alone_keeps_the_type_of_its_value(value: object):
         "extras.keys()",
         "extras.get('comment').b.c",
         "'%s' % extras.nothing",
+        "'a' * 1000000000000",
+        "[1] * 1000000000000",
     ],
 )
 def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook(expression: str):
@@ -326,6 +330,37 @@ def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook
             "rows.0.with.a: found the unknown name nope",
         ),
         (
+            "{{ id }}",
+            "{{ 9 ** 9 ** 9 }}",
+            "routing.yaml:13:7: templates.plain.body.messageId: found `{{ 9 ** 9 ** 9 }}` with **, which may",
+        ),
+        ("{{ id }}", "{# id #}", "found `{# id #}`, which says nothing, wanted an expression, {{ … }}"),
+        pytest.param("{{ id }}", DEEP, "…`, which is too deep, wanted a simpler one", id="deep"),
+        pytest.param("{{ id }}", f"{{{{ 1{' + 1' * 3000} }}}}", "…`, which is too deep", id="many ones"),
+        pytest.param(
+            "{{ id }}",
+            LONG,
+            "routing.yaml:9:5: templates.plain.body: found an expression too deep to be compiled, wanted a simpler",
+            id="long body",
+        ),
+        pytest.param(
+            "{{ recipient.email }}",
+            LONG,
+            "routing.yaml:4:5: gates.known.checks: found an expression too deep to be compiled, wanted a simpler",
+            id="long gate",
+        ),
+        (
+            '"{{ id }}"',
+            "!!python/object/apply:os.system [id]",
+            "routing.yaml:13:18: messageId: found the tag !!python/object/apply:os.system, wanted none",
+        ),
+        ('"{{ id }}"', "{!!binary aWQ=: 1}", "routing.yaml:13:19: aWQ=: found the tag !!binary, wanted none"),
+        (
+            "type: track",
+            "<<: {type: track}",
+            "routing.yaml:10:7: <<: found a merge of mappings, wanted the entries themselves",
+        ),
+        (
             "fixed: ",
             "...more: ",
             "templates.plain.body.properties....more: found [1, True, 'two'], wanted an object",
@@ -339,6 +374,35 @@ def test_a_bad_file_is_refused_with_its_place_what_was_found_and_what_was_wanted
     assert text != SMALL
 
     assert wanted in "\n".join(refused(text))
+
+
+def test_a_few_lines_that_stand_for_billions_of_values_are_refused_soon():
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+
+    (problem,) = refused("\n".join(lines))
+
+    assert "found more than 50,000 values, aliases followed, wanted fewer" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("/dev/zero", "routing_file: found what is not a plain file, wanted one"),
+        ("large.yaml", "routing_file: found a file of 1,048,577 bytes, wanted at most 1,048,576"),
+        ("latin.yaml", "routing_file: found not text in UTF-8, wanted a readable file"),
+        ("none.yaml", "routing_file: found No such file or directory, wanted a readable file"),
+        (".", "routing_file: found what is not a plain file, wanted one"),
+    ],
+)
+def test_a_file_that_cannot_be_a_table_is_not_read(tmp_path: Path, name: str, wanted: str):
+    (tmp_path / "large.yaml").write_text("#" * 1_048_577)
+    (tmp_path / "latin.yaml").write_bytes("# é".encode("latin-1"))
+
+    with pytest.raises(SettingsInvalid) as caught:
+        load_table(str(tmp_path / name))
+
+    assert wanted in str(caught.value)
 
 
 def test_everything_that_is_wrong_is_said_at_once():
