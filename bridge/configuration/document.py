@@ -72,9 +72,7 @@ def read_document(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise SettingsInvalid(
-            Problem(where, "YAML", error.problem or "what cannot be read", "it well-formed")
-        ) from None
+        raise SettingsInvalid(Problem(where, "YAML", _found(error.problem), "it well-formed")) from None
     except (yaml.YAMLError, RecursionError) as error:
         found = "values too deep in each other" if isinstance(error, RecursionError) else str(error)
         raise SettingsInvalid(Problem(name, "YAML", found, "it well-formed")) from None
@@ -84,6 +82,13 @@ def read_document(text: str, name: str) -> Document:
             Problem(f"{name}:{line}:{column}", refused.key, refused.found, refused.wanted)
         ) from None
     return Document(name, data, places)
+
+
+def _found(problem: str | None) -> str:
+    """Give what the library says as something that was found."""
+    if not problem or problem.startswith("did not"):
+        return f"it broken: {problem}" if problem else "what cannot be read"
+    return problem.removeprefix("but ").removeprefix("found ")
 
 
 class _Refused(Exception):

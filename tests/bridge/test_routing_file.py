@@ -278,7 +278,11 @@ def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook
     ("old", "new", "wanted"),
     [
         ("rows:", "rowz:", "routing.yaml:16:1: rowz: found a key that is not known here; did you mean rows?"),
-        ("rows:", "rows: [", "routing.yaml:17:3: YAML: found "),
+        (
+            "rows:",
+            "rows: [",
+            "routing.yaml:17:3: YAML: found it broken: did not find expected node content, want",
+        ),
         (
             "kind: bounced",
             "kind: bounce",
@@ -361,6 +365,49 @@ def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook
             "routing.yaml:10:7: <<: found a merge of mappings, wanted the entries themselves",
         ),
         (
+            'messageId: "{{ id }}"',
+            "messageId:",
+            "routing.yaml:13:7: templates.plain.body.messageId: found no messa",
+        ),
+        (
+            '"{{ id }}"',
+            "fixed",
+            "templates.plain.body.messageId: found 'fixed', wanted an expression, {{ … }}, because it tells one",
+        ),
+        (
+            "type: track",
+            "type: identify",
+            "templates.plain.body.type: found 'identify', wanted track, because",
+        ),
+        (
+            "comment: ",
+            '"{{ id }}": ',
+            "properties.{{ id }}: found a key that is an expression, wanted a text",
+        ),
+        ("fixed: ", "fixed: 'id }}', more: ", "properties.fixed: found 'id }}', wanted {{ before }}"),
+        (
+            "kind: bounced",
+            "kind: bounced, where: activity",
+            "routing.yaml:17:38: rows.0.where: found 'activity', wanted none, because mailjet has one inlet",
+        ),
+        (
+            "source: mailjet, kind: bounced",
+            "source: mailmodo, kind: bounced, where: activty",
+            "routing.yaml:17:39: rows.0.where: found 'activty'; did you mean activity?",
+        ),
+        (
+            "gate: known}",
+            "gate: known, off: true}",
+            "rows.0.off: found a file that does not extend the shipped table, wanted extends: default",
+        ),
+        ("\n  known:", "\n  Known-One:", "routing.yaml:2:3: gates: found 'Known-One', wanted small letters"),
+        (
+            "gates:\n  known:",
+            "gates:\nmore:\n  known:",
+            "routing.yaml:1:1: gates: found nothing, wanted a map",
+        ),
+        ("\nrows:", "\n--- {}\nrows:", "YAML: found another document, wanted it well-formed"),
+        (
             "fixed: ",
             "...more: ",
             "templates.plain.body.properties....more: found [1, True, 'two'], wanted an object",
@@ -374,6 +421,117 @@ def test_a_bad_file_is_refused_with_its_place_what_was_found_and_what_was_wanted
     assert text != SMALL
 
     assert wanted in "\n".join(refused(text))
+
+
+def test_all_keys_that_are_unknown_or_missing_are_said():
+    unknown = refused(SMALL.replace("gates:", "gatez:").replace("rows:", "rowz:"))
+    missing = refused("rows: [{source: mailjet}]")
+
+    assert [problem.split(": ")[1] for problem in unknown] == ["gatez", "rowz"]
+    assert [problem.split(": ")[2] for problem in missing] == [
+        f"found no {key}, wanted one" for key in ("kind", "destination", "body")
+    ]
+
+
+ROW = SMALL.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (
+            ROW,
+            "routing.yaml:18:5: rows.1: found what the row at routing.yaml:17 says already, wanted each row",
+        ),
+        (ROW.replace("bounced", "bounced, where: '*'"), "found what the row at routing.yaml:17 says already"),
+        (
+            ROW.replace("event: Bounced", "event: Other"),
+            "rows.1: found a second track with the messageId of the row at routing.yaml:17, of which Segment keeps",
+        ),
+        (ROW.replace(", gate: known", ""), "rows.1: found a second track with the messageId of the row at"),
+    ],
+)
+def test_what_would_be_sent_twice_or_lost_at_segment_is_refused(more: str, problem: str):
+    (found,) = refused(f"{SMALL}{more}\n")
+
+    assert problem in found
+
+
+def test_a_row_that_forgets_the_inlet_of_the_shipped_one_is_refused_beside_it():
+    row = "{source: mailmodo, kind: opened, destination: segment/mailmodo, event: Seen, body: mailmodo_track}"
+
+    (found,) = refused(f"extends: default\nrows: [{row}]")
+
+    assert found.startswith(
+        "routing.yaml:2:8: rows.0: found a second track with the messageId of the row at bridge/"
+    )
+
+
+def test_several_rows_for_the_same_thing_are_taken_where_each_has_an_effect_of_its_own():
+    gate = SMALL.split("templates:", maxsplit=1)[0].removeprefix("gates:\n").replace("known", "unknown")
+    own = SMALL.split("rows:", maxsplit=1)[0].split("templates:\n")[1].replace("plain:", "second:")
+    text = SMALL.replace("templates:\n", f"{gate}templates:\n{own.replace('{{ id }}', '{{ id }}-2')}")
+    rows = [ROW.replace("gate: known", "gate: unknown"), ROW.replace("body: plain", "body: second")]
+
+    table = read_table("\n".join([text.rstrip(), *rows]), "routing.yaml")
+
+    assert len(table.rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ("kind: opened, destination: clevertap", "wanted where: activity"),
+        (
+            "kind: form_submitted, destination: segment/mailmodo",
+            "wanted where: activity or where: form or where",
+        ),
+        (
+            "kind: delivered, destination: clevertap",
+            "wanted the subject of a row that `python -m bridge routing",
+        ),
+    ],
+)
+def test_a_row_that_takes_nothing_away_is_refused(row: str, wanted: str):
+    (found,) = refused(f"extends: default\nrows: [{{source: mailmodo, {row}, off: true}}]")
+
+    assert "rows.0: found no shipped row for it to take away" in found
+    assert wanted in found
+
+
+@pytest.mark.parametrize(
+    ("event", "with_", "wanted"),
+    [
+        (
+            "'100% Read.'",
+            "{}",
+            "rows.0.event: found '100% Read.', wanted a name that CleverTap keeps as it is, like",
+        ),
+        ("E" * 513, "{}", f"as it is, like '{'E' * 512}'"),
+        (
+            "Read",
+            "{a.b: 1}",
+            "rows.0.with.a.b: found 'a.b', wanted a name that CleverTap keeps as it is, like 'ab'",
+        ),
+        ("Read", f"{{{'k' * 121}: 1}}", f"as it is, like '{'k' * 120}'"),
+    ],
+)
+def test_names_that_clevertap_would_change_are_refused(event: str, with_: str, wanted: str):
+    row = f"{{source: mailmodo, kind: sent, destination: clevertap, event: {event}, body: clevertap_event, with: {with_}}}"
+
+    (found,) = refused(f"extends: default\nrows: [{row}]")
+
+    assert wanted in found
+
+
+def test_a_body_without_what_its_guarantee_rests_on_is_quarantined_alone():
+    text = SMALL.replace('"{{ id }}"', "\"{{ extras.get('nothing') }}\"") + ROW.replace("bounced", "opened")
+
+    (plan,) = plans(read_table(text, "r.yaml"), SourceName.MAILJET, mailjet_event("bounce"))
+
+    assert [(each.state, each.reason) for each in plan.outcomes] == [
+        (State.QUARANTINED, "mapping: no messageId")
+    ]
 
 
 def test_a_few_lines_that_stand_for_billions_of_values_are_refused_soon():
