@@ -188,9 +188,11 @@ class PostgresStore:
             )
         )
 
-    async def give_turns_back(self, destination: str, turns: Turns, number: int) -> None:
+    async def give_turns_back(self, destination: str, number: int, *, at_ms: int) -> None:
         """Give turns back, see `SharedTurns.give_turns_back`."""
-        await self._write(lambda session: postgres_turns.give_turns_back(session, destination, turns, number))
+        await self._write(
+            lambda session: postgres_turns.give_turns_back(session, destination, number, at_ms=at_ms)
+        )
 
     async def counts(self) -> Counts:
         """Count, see `Store.counts`."""
