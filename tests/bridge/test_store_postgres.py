@@ -1,0 +1,74 @@
+"""What only a database has: versions of its schema that several bridges bring up to date at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from bridge.errors import StoreUnavailable
+from bridge.store.migration import migrations
+from tests.bridge.stores import LEASE_MS, NOW_MS, PostgresPlace, opened
+
+pytestmark = pytest.mark.slow
+VERSIONS = len(migrations("postgres"))
+
+
+@pytest.fixture
+def arm() -> str:
+    return "loopback"
+
+
+async def make_old(url: str, version: int) -> None:
+    """Make a database as a bridge of that version left it, with one delivery that waits."""
+    connection = await asyncpg.connect(url, server_settings={"search_path": "bridge"})
+    await connection.execute("CREATE SCHEMA bridge")
+    await connection.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+    for each in migrations("postgres")[:version]:
+        await connection.execute(each.script)
+        await connection.execute("INSERT INTO migrations VALUES ($1, $2)", each.number, each.name)
+    await connection.execute(
+        "INSERT INTO inbox VALUES (1, 'mailmodo', 'k', 'id', 'opened', '', 5, 1, 0, '');"
+        "INSERT INTO deliveries (inbox_seq, destination, operation, path, lane, match_key, body, state, reason,"
+        " is_open, is_head, created_ms, due_ms) VALUES (1, 'd', 'upload', '', '', '', '', 'pending', '', 1, 1, 5, 5)"
+    )
+    await connection.close()
+
+
+@pytest.mark.parametrize("version", range(1, VERSIONS + 1))
+async def test_a_database_of_every_version_is_brought_up_to_date_by_two_bridges_at_once(
+    database_url: str, version: int
+):
+    await make_old(database_url, version)
+    place = PostgresPlace(database_url)
+    first: Any = place.store()
+    second: Any = place.store()
+
+    await asyncio.gather(first.open(), second.open())
+
+    claimed = await first.claim("d", 2, now_ms=NOW_MS, lease_ms=LEASE_MS)
+    admission = await second.admit_names("d", ["a", "b"], limit=1, now_ms=NOW_MS)
+    turns = [await each.take_turns("d", 1, most=1, window_ms=60_000) for each in (first, second)]
+    await asyncio.gather(first.close(), second.close())
+    connection = await asyncpg.connect(database_url)
+    numbers = [
+        row["number"] for row in await connection.fetch("SELECT number FROM bridge.migrations ORDER BY 1")
+    ]
+    await connection.close()
+    assert [each.operation for each in claimed] == ["upload"]
+    assert (admission.names, admission.used) == ({"a"}, 1)
+    assert [each.granted for each in turns] == [1, 0]
+    assert numbers == list(range(1, VERSIONS + 1))
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(database_url: str):
+    async with opened(PostgresPlace(database_url)):
+        pass
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("INSERT INTO bridge.migrations VALUES (99, 'of tomorrow')")
+    await connection.close()
+
+    with pytest.raises(StoreUnavailable, match=f"of a newer version: 99; this one knows {VERSIONS}"):
+        await PostgresPlace(database_url).store().open()
