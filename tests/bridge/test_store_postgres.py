@@ -1,16 +1,22 @@
-"""What only a database has: versions of its schema that several bridges bring up to date at once."""
+"""What is particular to the store in Postgres: versions of its schema, and commits that do not wait."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
 from bridge.errors import StoreUnavailable
 from bridge.store.migration import migrations
-from tests.bridge.stores import LEASE_MS, NOW_MS, PostgresPlace, opened
+from bridge.store.postgres import PostgresStore
+from bridge.store.postgres_outbox import claim as claim_within
+from tests.bridge.stores import LEASE_MS, NOW_MS, PostgresPlace, add, opened
+
+if TYPE_CHECKING:
+    from bridge.store import Delivery
+    from bridge.store.postgres_locks import Session
 
 pytestmark = pytest.mark.slow
 VERSIONS = len(migrations("postgres"))
@@ -72,3 +78,21 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(databa
 
     with pytest.raises(StoreUnavailable, match=f"of a newer version: 99; this one knows {VERSIONS}"):
         await PostgresPlace(database_url).store().open()
+
+
+async def test_only_the_commit_of_a_claim_does_not_wait_for_the_disk(database_url: str):
+    async def claim_and_ask(session: Session) -> tuple[tuple[Delivery, ...], str]:
+        found = await claim_within(session, "d", 10, claimer=1, now_ms=2**42, lease_ms=1000)
+        return found, await session.fetchval("SHOW synchronous_commit")
+
+    async def ask(session: Session) -> str:
+        return str(await session.fetchval("SHOW synchronous_commit"))
+
+    async with opened(PostgresPlace(database_url)) as store:
+        assert isinstance(store, PostgresStore)
+        await add(store, "k-1", "k-2")
+
+        claimed, within = await store._write(claim_and_ask)
+
+        assert (len(claimed), within) == (2, "off")
+        assert await store._write(ask) == "on"
