@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from bridge.errors import StoreUnavailable
+from bridge.store import Settlement, State
 from bridge.store.migration import migrations
 from bridge.store.postgres import PostgresStore
 from bridge.store.postgres_outbox import claim as claim_within
@@ -96,3 +97,24 @@ async def test_only_the_commit_of_a_claim_does_not_wait_for_the_disk(database_ur
 
         assert (len(claimed), within) == (2, "off")
         assert await store._write(ask) == "on"
+
+
+async def test_the_holder_of_a_claim_that_a_crash_took_back_can_neither_start_nor_settle(database_url: str):
+    """Else a trigger that somebody else has started meanwhile would be sent twice, or handed out a third time."""
+    async with opened(PostgresPlace(database_url)) as first, opened(PostgresPlace(database_url)) as second:
+        await add(first, "k-1")
+        connection = await asyncpg.connect(database_url, server_settings={"search_path": "bridge"})
+        before: Any = await connection.fetchrow("SELECT state, fence, attempts, claimed_by FROM deliveries")
+        (lost,) = await first.claim("d", 1, now_ms=NOW_MS, lease_ms=LEASE_MS)
+        await connection.execute(
+            "UPDATE deliveries SET state = $1, fence = $2, attempts = $3, claimed_by = $4, lease_ms = NULL",
+            *before,
+        )  # as it is after the crash
+        await connection.close()
+        (held,) = await second.claim("d", 1, now_ms=NOW_MS, lease_ms=LEASE_MS)
+
+        assert await second.start([held], now_ms=NOW_MS, lease_ms=LEASE_MS)
+        assert await first.start([lost], now_ms=NOW_MS, lease_ms=LEASE_MS) == ()
+        back = Settlement(delivery=lost, state=State.PENDING, due_ms=NOW_MS)
+        assert await first.settle([back], now_ms=NOW_MS) == 0
+        assert await second.settle([Settlement(delivery=held, state=State.DELIVERED)], now_ms=NOW_MS) == 1
