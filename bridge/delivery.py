@@ -136,7 +136,8 @@ class Dispatcher:
             if self._pacer.is_shared and not self._is_more_due and not await self._is_due():
                 return
             # Turns come before claims: what is claimed has to be sent soon.
-            turns = await self._pacer.take(slots if limits.records == 1 else 1)
+            taken = await self._pacer.take(slots if limits.records == 1 else 1)
+            turns = taken.number
             if turns == 0:
                 return
             limit = turns if limits.records == 1 else limits.records
@@ -151,7 +152,7 @@ class Dispatcher:
             for group in groups[:calls]:
                 self._spawn(group)
             if calls < turns:
-                await self._pacer.give_back(turns - calls)
+                await self._pacer.give_back(taken, turns - calls)
             if not claimed:
                 return
 
@@ -215,7 +216,7 @@ class Dispatcher:
 
     async def _take_turn(self) -> None:
         while True:
-            if await self._persist(lambda: self._pacer.take(1)):
+            if (await self._persist(lambda: self._pacer.take(1))).number:
                 return
             await asyncio.sleep(self._pacer.wait_s())
 

@@ -189,10 +189,10 @@ class PostgresStore:
             is_one=True,
         )
 
-    async def give_turns_back(self, destination: str, turns: Turns, number: int) -> None:
+    async def give_turns_back(self, destination: str, number: int, *, at_ms: int) -> None:
         """Give turns back, see `SharedTurns.give_turns_back`."""
         await self._write(
-            lambda session: postgres_turns.give_turns_back(session, destination, turns, number),
+            lambda session: postgres_turns.give_turns_back(session, destination, number, at_ms=at_ms),
             is_one=True,
         )
 

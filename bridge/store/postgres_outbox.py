@@ -26,7 +26,7 @@ WITH hasty AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)
     ORDER BY due_ms, seq LIMIT $4 FOR UPDATE SKIP LOCKED
 )
 UPDATE deliveries
-SET state = 'claimed', fence = fence + 1, attempts = attempts + 1, started_ms = NULL, lease_ms = $2, claimed_by = $5
+SET state = 'claimed', fence = greatest(fence + 1, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint), attempts = attempts + 1, started_ms = NULL, lease_ms = $2, claimed_by = $5
 FROM due, hasty WHERE seq = due_seq
 RETURNING {_COLUMNS}
 """  # noqa: S608 - constants
@@ -102,8 +102,9 @@ async def claim(
 ) -> tuple[Delivery, ...]:
     """Claim what is due and nobody else is claiming, see `Store.claim`.
 
-    The commit does not wait for the disk: a claim that a crash of the database takes back leaves the row pending under
-    its old fence, so that whoever held it can neither start nor settle it any more.
+    The commit does not wait for the disk, and a crash of the database may take a claim back. So a fence is no count of
+    claims: whoever claims the row next would get the number of the lost claim, whose holder, still alive, could then
+    start a second attempt beside the first. It is the moment of the claim.
     """
     rows = await session.fetch(_CLAIM, now_ms, now_ms + lease_ms, destination, limit, claimer)
     return tuple(sorted((Delivery(**row) for row in rows), key=lambda each: each.seq))

@@ -37,6 +37,6 @@ async def take_turns(session: Session, destination: str, wanted: int, *, most: i
     return Turns(row["granted"], row["at_ms"], row["wait_ms"])
 
 
-async def give_turns_back(session: Session, destination: str, turns: Turns, number: int) -> None:
+async def give_turns_back(session: Session, destination: str, number: int, *, at_ms: int) -> None:
     """Give turns back, see `SharedTurns.give_turns_back`."""
-    await session.execute(_GIVE_BACK, destination, turns.at_ms, number)
+    await session.execute(_GIVE_BACK, destination, at_ms, number)
