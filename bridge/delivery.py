@@ -66,6 +66,7 @@ class Dispatcher:
         self._event_types = EventTypes(destination, store=store, now=now)
         self._pacer = make_pacer(store, destination.name, destination.limits.rate_per_s)
         self._settler = Settler(destination.name, destination.guarantees, settings=settings, random=random)
+        self._is_more_due = False
         self._is_stopping = False
         self._run_task: asyncio.Task[None] | None = None
 
@@ -132,10 +133,11 @@ class Dispatcher:
             slots = self._free_slots()
             if slots == 0:
                 return
-            if self._pacer.is_shared and not await self._is_due():
+            if self._pacer.is_shared and not self._is_more_due and not await self._is_due():
                 return
             # Turns come before claims: what is claimed has to be sent soon.
-            turns = await self._pacer.take(slots if limits.records == 1 else 1)
+            taken = await self._pacer.take(slots if limits.records == 1 else 1)
+            turns = taken.number
             if turns == 0:
                 return
             limit = turns if limits.records == 1 else limits.records
@@ -144,12 +146,13 @@ class Dispatcher:
             claimed = await self._store.claim(
                 self.name, limit, now_ms=self._now_ms(), lease_ms=self._lease_ms
             )
+            self._is_more_due = len(claimed) == limit
             groups = [[(each,)] for each in claimed] if limits.records == 1 else [self._split(claimed)]
             calls = len(groups) if claimed else 0
             for group in groups[:calls]:
                 self._spawn(group)
             if calls < turns:
-                await self._pacer.give_back(turns - calls)
+                await self._pacer.give_back(taken, turns - calls)
             if not claimed:
                 return
 
@@ -213,7 +216,7 @@ class Dispatcher:
 
     async def _take_turn(self) -> None:
         while True:
-            if await self._persist(lambda: self._pacer.take(1)):
+            if (await self._persist(lambda: self._pacer.take(1))).number:
                 return
             await asyncio.sleep(self._pacer.wait_s())
 

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bridge.destinations import make_destinations
-from bridge.errors import StoreUnavailable
+from bridge.errors import SettingsInvalid, StoreUnavailable
 from bridge.event_types import NEARLY_FULL
 from bridge.probes import make_probes
+from bridge.routing import load_table
 from bridge.sources import make_sources
 from bridge.store import OPEN, Pause
 
@@ -97,10 +98,28 @@ def _examine_settings(settings: Settings) -> Sequence[Finding]:
         if parts.scheme == "http" and parts.hostname not in _SAFE_HOSTS:
             words = f"{parts.scheme}://{parts.netloc} is not encrypted: keys and addresses could be read on the way"
             findings.append(Finding(Grade.PROBLEM, name, words))
+    findings += _examine_routing(settings)
     if not settings.admin_token:
         words = "the admin API is off; admin_token turns it on"
         findings.append(Finding(Grade.NOTE, "admin_token", words))
     return findings
+
+
+def _examine_routing(settings: Settings) -> Sequence[Finding]:
+    """Read a routing table of one's own; the shipped one is always well."""
+    if not settings.routing_file:
+        return []
+    try:
+        rows = load_table(settings.routing_file).rows
+    except SettingsInvalid as error:
+        first, *others = error.problems
+        more = f"; {len(others)} more: `python -m bridge routing` says all" if others else ""
+        return [Finding(Grade.PROBLEM, "routing", f"{first}{more}")]
+    if not rows:
+        return [
+            Finding(Grade.PROBLEM, "routing", f"{settings.routing_file} has no row: nobody is told anything")
+        ]
+    return [Finding(Grade.OK, "routing", f"{settings.routing_file} has {len(rows):,} rows")]
 
 
 async def _examine_store(settings: Settings, store: Store) -> Sequence[Finding]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from bridge.store import SharedTurns
 
 if TYPE_CHECKING:
-    from bridge.store import Store, Turns
+    from bridge.store import Store
 
-__all__ = ["LocalPacer", "Pace", "Pacer", "SharedPacer", "make_pacer"]
+__all__ = ["LocalPacer", "Pace", "Pacer", "SharedPacer", "Taken", "make_pacer"]
 
 _MARGIN_MS: Final = 50
 """Between turns that are taken and calls that arrive lies a way that is not always equally long."""
@@ -69,6 +70,19 @@ class Pace:
         return self._calls[0] + self.window_s - now_s
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Turns that were taken together.
+
+    Attributes:
+        number: How many.
+        at: When, by the clock of whoever counts them.
+    """
+
+    number: int
+    at: float
+
+
 class Pacer(Protocol):
     """Gives turns at one destination; each call needs one."""
 
@@ -77,16 +91,16 @@ class Pacer(Protocol):
         """Whether others take turns from the same place, so that one asks only when there is something to send."""
         ...
 
-    async def take(self, calls: int) -> int:
-        """Take turns for so many calls, and say how many there were.
+    async def take(self, calls: int) -> Taken:
+        """Take turns for so many calls, as many as there are.
 
         Raises:
             StoreUnavailable: They are kept in the store, and it cannot be asked.
         """
         ...
 
-    async def give_back(self, calls: int) -> None:
-        """Give back what was taken last, as far as it was not needed.
+    async def give_back(self, taken: Taken, calls: int) -> None:
+        """Give back so many of the turns that were taken together; others may have been taken since.
 
         Raises:
             StoreUnavailable: They are kept in the store, and it cannot be told; they are lost then.
@@ -112,19 +126,18 @@ class LocalPacer:
 
     def __init__(self, rate_per_s: float) -> None:
         self._pace = Pace(rate_per_s)
-        self._taken_s = 0.0
 
-    async def take(self, calls: int) -> int:
+    async def take(self, calls: int) -> Taken:
         """Take turns, see `Pacer.take`."""
-        now_s = self._taken_s = _loop_s()
+        now_s = _loop_s()
         free = self._pace.free(now_s)
         granted = calls if free is None else max(0, min(calls, free))
         self._pace.spend(granted, now_s)
-        return granted
+        return Taken(granted, now_s)
 
-    async def give_back(self, calls: int) -> None:
+    async def give_back(self, taken: Taken, calls: int) -> None:
         """Give turns back, see `Pacer.give_back`."""
-        self._pace.unspend(calls, self._taken_s)
+        self._pace.unspend(calls, taken.at)
 
     def wait_s(self) -> float:
         """Say how long to wait, see `Pacer.wait_s`."""
@@ -142,23 +155,20 @@ class SharedPacer:
         pace = Pace(rate_per_s)
         self._most = pace.most
         self._window_ms = round(pace.window_s * 1000) + _MARGIN_MS
-        self._last: Turns | None = None
         self._free_s = 0.0
 
-    async def take(self, calls: int) -> int:
+    async def take(self, calls: int) -> Taken:
         """Take turns, see `Pacer.take`."""
         turns = await self._store.take_turns(
             self._destination, calls, most=self._most, window_ms=self._window_ms
         )
-        self._last = turns
         self._free_s = _loop_s() + turns.wait_ms / 1000
-        return turns.granted
+        return Taken(turns.granted, turns.at_ms)
 
-    async def give_back(self, calls: int) -> None:
+    async def give_back(self, taken: Taken, calls: int) -> None:
         """Give turns back, see `Pacer.give_back`."""
-        if self._last is not None:
-            self._free_s = 0.0
-            await self._store.give_turns_back(self._destination, self._last, calls)
+        self._free_s = 0.0
+        await self._store.give_turns_back(self._destination, calls, at_ms=int(taken.at))
 
     def wait_s(self) -> float:
         """Say how long to wait, see `Pacer.wait_s`; somebody else may be first then."""

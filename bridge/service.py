@@ -82,12 +82,16 @@ async def _reload_whenever(asked: asyncio.Event, bridge: Bridge, read_again: Cal
         asked.clear()
         try:
             settings = read_again()
-            load_table(settings.routing_file)  # what is wrong with it is told before anything is taken up
+            # What is wrong with it is told before anything is taken up. To compile it takes longer than a webhook
+            # should wait, so that it is done beside; the reload finds it done.
+            await asyncio.to_thread(load_table, settings.routing_file)
             configure(settings)
             await bridge.reload(settings)
         except SettingsInvalid as error:
             for problem in error.problems:
                 _log.error("settings are wrong, and stay as they were", extra={"problem": str(problem)})
+        except Exception:  # noqa: BLE001 - a reload that fails in any other way must not be the last
+            _log.exception("settings could not be read again, and stay as they were")
 
 
 def _fail(message: str) -> int:

@@ -65,13 +65,12 @@ def vendor_guesses(vendor: str) -> str:
 
 
 def confidence_levels() -> str:
-    """List the levels, and how many parts of each vendor's contract carry each."""
-    counts = {vendor: levels_of(load_contract(vendor).document) for vendor in VENDORS}
-    titles = [TITLES[vendor] for vendor in VENDORS]
-    lines = [f"| Level | Means | {' | '.join(titles)} |", f"| --- | --- |{' --- |' * len(titles)}"]
+    """List the levels, and whose contracts have parts that carry each."""
+    used = {vendor: levels_of(load_contract(vendor).document) for vendor in VENDORS}
+    lines = ["| Level | Means | Used for |", "| --- | --- | --- |"]
     for level, meaning in LEVELS.items():
-        numbers = " | ".join(str(counts[vendor][level] or "") for vendor in VENDORS)
-        lines.append(f"| `{level}` | {meaning} | {numbers} |")
+        users = ", ".join(TITLES[vendor] for vendor in VENDORS if used[vendor][level])
+        lines.append(f"| `{level}` | {meaning} | {users or 'none yet'} |")
     return "\n".join(lines)
 
 

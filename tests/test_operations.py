@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOUND: Final = proofs(ROOT / "tests")
+ANSWERS: Final = proofs(ROOT / "tests", "answers")
 
 
 def not_served(vendor: str) -> list[Mapping[str, Any]]:
@@ -90,7 +91,7 @@ def test_long(): ...
 
 @pytest.mark.parametrize("vendor", PROVED)
 def test_every_open_question_has_a_test(vendor: str) -> None:
-    answered = {each.what for each in proofs(ROOT / "tests", "answers") if each.vendor == vendor}
+    answered = {each.what for each in ANSWERS if each.vendor == vendor}
 
     assert answered == set(questions(load_contract(vendor)))
 

@@ -23,6 +23,14 @@ __all__ = ["Document", "Path", "read_document"]
 Path: TypeAlias = tuple[str | int, ...]
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DEEPEST: Final = 40
+_MOST: Final = 50_000
+"""Values of a file: aliases of aliases make billions of a few lines."""
+_STANDARD: Final = "tag:yaml.org,2002:"
+_MERGE: Final = f"{_STANDARD}merge"
+_PLAIN_TAGS: Final = frozenset(
+    _STANDARD + name for name in ("bool", "float", "int", "map", "null", "seq", "str", "timestamp", "value")
+)
+"""What a value without a tag counts as; how it is read is decided here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ def read_document(text: str, name: str) -> Document:
     """Read YAML.
 
     Raises:
-        SettingsInvalid: It is not well-formed, or a key stands there twice.
+        SettingsInvalid: It is not well-formed, a key stands there twice, or it means more than plain data.
     """
     places: dict[Path, tuple[int, int]] = {}
     try:
@@ -64,17 +72,23 @@ def read_document(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise SettingsInvalid(
-            Problem(where, "YAML", error.problem or "what cannot be read", "it well-formed")
-        ) from None
+        raise SettingsInvalid(Problem(where, "YAML", _found(error.problem), "it well-formed")) from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise SettingsInvalid(Problem(name, "YAML", str(error), "it well-formed")) from None
+        found = "values too deep in each other" if isinstance(error, RecursionError) else str(error)
+        raise SettingsInvalid(Problem(name, "YAML", found, "it well-formed")) from None
     except _Refused as refused:
         line, column = refused.place
         raise SettingsInvalid(
             Problem(f"{name}:{line}:{column}", refused.key, refused.found, refused.wanted)
         ) from None
     return Document(name, data, places)
+
+
+def _found(problem: str | None) -> str:
+    """Give what the library says as something that was found."""
+    if not problem or problem.startswith("did not"):
+        return f"it broken: {problem}" if problem else "what cannot be read"
+    return problem.removeprefix("but ").removeprefix("found ")
 
 
 class _Refused(Exception):
@@ -90,8 +104,7 @@ class _Refused(Exception):
 
 def _build(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]]) -> Any:
     places.setdefault(path, _place(node))
-    if len(path) > _DEEPEST:
-        raise _Refused(node, str(path[0]), f"values more than {_DEEPEST} deep in each other", "fewer")
+    _demand_plain(node, path, len(places))
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
@@ -101,6 +114,7 @@ def _build(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]]) -> 
         if not isinstance(key_node, yaml.ScalarNode):
             raise _Refused(key_node, "a key", "a list or a mapping", "a text; an expression stands in quotes")
         key = str(key_node.value)
+        _demand_plain(key_node, (*path, key), len(places))
         if key in found:
             raise _Refused(
                 key_node, key, f"it again (first in line {places[*path, key][0]})", "each key once"
@@ -108,6 +122,20 @@ def _build(node: yaml.Node, path: Path, places: dict[Path, tuple[int, int]]) -> 
         places[*path, key] = _place(key_node)
         found[key] = _build(value_node, (*path, key), places)
     return found
+
+
+def _demand_plain(node: yaml.Node, path: Path, number: int) -> None:
+    key = str(path[-1]) if path else "the file"
+    if len(path) > _DEEPEST:
+        raise _Refused(node, key, f"values more than {_DEEPEST} deep in each other", "fewer")
+    if number > _MOST:
+        raise _Refused(node, key, f"more than {_MOST:,} values, aliases followed", "fewer")
+    if node.tag == _MERGE:
+        wanted = "the entries themselves; an alias stands for a whole value"
+        raise _Refused(node, key, "a merge of mappings", wanted)
+    if node.tag not in _PLAIN_TAGS:
+        tag = node.tag.replace(_STANDARD, "!!")
+        raise _Refused(node, key, f"the tag {tag}", "none")
 
 
 def _scalar(node: yaml.ScalarNode) -> object:

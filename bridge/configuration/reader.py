@@ -233,6 +233,8 @@ def _read_toml(path: Path) -> tuple[str, dict[str, object]]:
         raise SettingsInvalid(Problem(where, "file", reason, "well-formed TOML")) from error
     except UnicodeDecodeError as error:
         raise SettingsInvalid(Problem(str(path), "file", str(error), "TOML in UTF-8")) from error
+    except RecursionError:
+        raise SettingsInvalid(Problem(str(path), "file", "values too deep in each other", "TOML")) from None
 
 
 def _flatten(mapping: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

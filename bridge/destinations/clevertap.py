@@ -40,6 +40,8 @@ __all__ = [
     "answers_beside",
     "choose_profile",
     "clean",
+    "clean_event",
+    "clean_key",
     "short",
 ]
 
@@ -47,6 +49,7 @@ NAME: Final = "clevertap"
 UPLOAD: Final = "upload"
 
 _FORBIDDEN: Final = str.maketrans("", "", "%><!|&.:;$'\"\\")
+_LONGEST_NAME: Final = 512
 _LONGEST_KEY: Final = 120
 _LONGEST_VALUE: Final = 512
 _MOST_PROPERTIES: Final = 100
@@ -86,7 +89,7 @@ def answers_beside(answers: Mapping[str, Any], there: Mapping[str, Any]) -> dict
         value = scalar(answer)
         if value is None or len(there) + len(found) >= _MOST_PROPERTIES:
             continue
-        name = cut(clean(str(question)), _LONGEST_KEY) or "answer"
+        name = clean_key(str(question)) or "answer"
         number = 1
         key = name
         while key in there or key in found:
@@ -102,6 +105,16 @@ def clean(text: str) -> str:
     Source: CleverTap docs, "Platform considerations".
     """
     return " ".join(text.translate(_FORBIDDEN).split())
+
+
+def clean_event(name: str) -> str:
+    """Give the name under which CleverTap keeps an event."""
+    return clean(name)[:_LONGEST_NAME]
+
+
+def clean_key(name: str) -> str:
+    """Give the name under which CleverTap keeps a property."""
+    return cut(clean(name), _LONGEST_KEY)
 
 
 def short(value: Any) -> Any:
@@ -131,12 +144,12 @@ class CleverTapDestination:
         }
 
     def event_type(self, delivery: Delivery) -> str:
-        """Give the event's name without spaces and case, by which CleverTap tells types apart.
+        """Give the event's name without spaces, case and what it drops: by this CleverTap tells types apart.
 
         Source: vendor notes CleverTap 4, "Events": `SignUp` and `Sign Up` are one event.
         """
         record = parse_object(delivery.body) or {}
-        return "".join(str(record.get("evtName", "")).split()).lower()
+        return clean_event(str(record.get("evtName", ""))).replace(" ", "").lower()
 
     def call(self, deliveries: Sequence[Delivery]) -> Call:
         """Put records into one upload."""

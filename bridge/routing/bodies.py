@@ -122,6 +122,10 @@ class _Builder:
             elif key.startswith(_SPREAD):
                 parts = self._put_in(value, (*path, key), parts)
             else:
+                if is_expression(key):
+                    self._mistake(
+                        (*path, key), "a key that is an expression", "a text; a key `...` puts in others"
+                    )
                 if not parts or not isinstance(parts[-1], nodes.Dict):
                     parts.append(nodes.Dict([], lineno=1))
                 pair = nodes.Pair(nodes.Const(key, lineno=1), self.value(value, (*path, key)), lineno=1)
@@ -136,14 +140,15 @@ class _Builder:
             return nodes.List(items, lineno=1)
         if is_expression(value):
             return self._parse(value, path, ("event",))
+        if isinstance(value, str) and "}}" in value:
+            self._mistake(path, repr(value), "{{ before }}, or {{ '}}' }} for the braces themselves")
         return nodes.Const(value, lineno=1)
 
     def _put_in(self, value: Any, path: Path, parts: list[nodes.Expr]) -> list[nodes.Expr]:
         if isinstance(value, dict):
             return [*parts, self.object(value, path)]
         if not is_expression(value):
-            wanted = "an object, or an expression that gives one"
-            self.mistakes.append(Mistake(path, self._is_in_with, repr(value), wanted))
+            self._mistake(path, repr(value), "an object, or an expression that gives one")
             return parts
         parsed = self._parse(value, path, ("event", _HERE))
         if not any(name.name == _HERE for name in _names(parsed)):
@@ -157,8 +162,11 @@ class _Builder:
         try:
             return parse(value, more=more)
         except ExpressionInvalid as error:
-            self.mistakes.append(Mistake(path, self._is_in_with, error.found, error.wanted))
+            self._mistake(path, error.found, error.wanted)
             return nodes.Const(None, lineno=1)
+
+    def _mistake(self, path: Path, found: str, wanted: str) -> None:
+        self.mistakes.append(Mistake(path, self._is_in_with, found, wanted))
 
 
 def _names(parsed: nodes.Expr) -> Sequence[nodes.Name]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.compiler import CodeGenerator
+from jinja2.exceptions import SecurityError
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -44,6 +45,7 @@ _FIELDS: Final[Mapping[str, frozenset[str]]] = {
 }
 _SETTINGS: Final = frozenset(row.name for row in table() if not row.is_secret)
 _RESULT: Final = "result"
+_SHORTER: Final = "a simpler one"
 _TEXT: Final = "__text"
 OBJECT: Final = "__object"
 """The filter that drops the nulls of an object."""
@@ -84,6 +86,14 @@ class _Environment(ImmutableSandboxedEnvironment):
     """The sandbox of all expressions."""
 
     code_generator_class = _Generator
+    # A text times a number of a few digits fills the memory, already while constants are folded.
+    intercepted_binops = frozenset({"*"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Multiply numbers, and nothing else."""
+        if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+            raise SecurityError(f"{operator} is for numbers only")
+        return super().call_binop(context, operator, left, right)
 
 
 def _object(values: dict[str, Any]) -> dict[str, Any]:
@@ -162,12 +172,22 @@ def parse(text: str, *, more: Iterable[str] = ()) -> nodes.Expr:
         ExpressionInvalid: It is not well-formed, or uses a word that is unknown.
     """
     try:
-        parsed = Parser(_ENVIRONMENT, text.strip()).parse()
+        return _parse(text, {*NAMES, *FUNCTIONS} - {"event", "here"} | set(more))
     except TemplateSyntaxError as error:
         raise ExpressionInvalid(f"{_quoted(text)}: {error.message}", "an expression of Jinja") from None
+    except RecursionError:
+        raise ExpressionInvalid(f"{_quoted(text)}, which is too deep", _SHORTER) from None
+
+
+def _parse(text: str, known: set[str]) -> nodes.Expr:
+    parsed = Parser(_ENVIRONMENT, text.strip()).parse()
     if not all(isinstance(each, nodes.Output) for each in parsed.body):
         raise ExpressionInvalid(_quoted(text), "only {{ … }}, no statements")
-    _check_words(parsed, {*NAMES, *FUNCTIONS} - {"event", "here"} | set(more))
+    if not parsed.body:
+        raise ExpressionInvalid(f"{_quoted(text)}, which says nothing", "an expression, {{ … }}")
+    if next(_find(parsed, nodes.Pow), None):
+        raise ExpressionInvalid(f"{_quoted(text)} with **, which may never end", "another way to reckon it")
+    _check_words(parsed, known)
     parts = [part for output in parsed.body for part in output.nodes]  # type: ignore[attr-defined] # looked at above
     if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData):
         only: nodes.Expr = parts[0]
@@ -205,6 +225,8 @@ def compile_steps(steps: Sequence[tuple[str, nodes.Expr]], result: nodes.Expr) -
         return Compiled(steps, result)
     except TemplateSyntaxError as error:
         raise ExpressionInvalid(str(error.message), "an expression of Jinja") from None
+    except (RecursionError, SyntaxError, MemoryError):  # Python's compiler has bounds of its own
+        raise ExpressionInvalid("an expression too deep to be compiled", _SHORTER) from None
 
 
 def _word(part: nodes.Expr) -> nodes.Expr:

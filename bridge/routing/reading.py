@@ -5,11 +5,11 @@ Everything that is wrong is said at once, with file, line and column, what was f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
@@ -19,6 +19,15 @@ from bridge.destinations import CALLS
 from bridge.engagement import Kind, SourceName
 from bridge.errors import Problem, SettingsInvalid
 from bridge.routing.bodies import WITH, Body, BodyInvalid
+from bridge.routing.checks import (
+    Piece,
+    check_doubles,
+    check_names,
+    check_off,
+    check_template,
+    check_where,
+    subject,
+)
 from bridge.routing.expressions import (
     ExpressionInvalid,
     compile_first_false,
@@ -30,16 +39,17 @@ from bridge.routing.schema import table_schema
 from bridge.routing.table import ANYWHERE, Check, Gate, Route, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from jsonschema import ValidationError
 
-    from bridge.configuration.document import Path as Place
 
 __all__ = ["DEFAULT_NAME", "default_text", "load_table", "read_table"]
 
 DEFAULT_NAME: Final = "bridge/routing/default.yaml"
 """As messages and explanations call the shipped table."""
+_LARGEST: Final = 1_048_576
+"""Bytes of a file; the shipped table has less than 20,000."""
 
 
 def load_table(path: str) -> Table:
@@ -51,6 +61,12 @@ def load_table(path: str) -> Table:
     if not path:
         return read_table(default_text(), DEFAULT_NAME)
     try:
+        status = Path(path).stat()
+        if not S_ISREG(status.st_mode):
+            raise SettingsInvalid(Problem(path, "routing_file", "what is not a plain file", "one"))
+        if status.st_size > _LARGEST:
+            found = f"a file of {status.st_size:,} bytes"
+            raise SettingsInvalid(Problem(path, "routing_file", found, f"at most {_LARGEST:,}"))
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not text in UTF-8"
@@ -88,33 +104,52 @@ def _judge(document: Document) -> None:
     data = {} if document.data is None else document.data
     errors = sorted(_validator().iter_errors(data), key=lambda error: [str(each) for each in error.path])
     if errors:
-        raise SettingsInvalid(*dict.fromkeys(_problem(document, error) for error in errors))
+        problems = [problem for error in errors for problem in _problems(document, error)]
+        raise SettingsInvalid(*dict.fromkeys(problems))
 
 
-def _problem(document: Document, error: ValidationError) -> Problem:
+def _problems(document: Document, error: ValidationError) -> list[Problem]:
     path = tuple(error.absolute_path)
     key = ".".join(str(each) for each in path) or "the file"
     instance: Any = error.instance
     if error.validator == "additionalProperties":
         schema: Any = error.schema
         known = schema["properties"]
-        unknown = next(each for each in instance if each not in known)
-        close = get_close_matches(unknown, known, n=1)
-        wanted = f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
-        return Problem(document.where((*path, unknown)), unknown, "a key that is not known here", wanted)
+        return [
+            Problem(
+                document.where((*path, each)),
+                each,
+                "a key that is not known here",
+                _one_of(each, list(known)),
+            )
+            for each in instance
+            if each not in known
+        ]
     if error.validator == "required":
         required: Any = error.validator_value
-        missing = next(each for each in required if each not in instance)
-        return Problem(document.where(path), key, f"no {missing}", "one")
-    found = "another kind of value" if isinstance(instance, (dict, list)) else repr(instance)
-    return Problem(document.where(path), key, found, _wanted(error))
+        return [
+            Problem(document.where(path), key, f"no {each}", "one")
+            for each in required
+            if each not in instance
+        ]
+    if "propertyNames" in error.absolute_schema_path:
+        path = (*path, instance)
+    if instance is None:
+        found = "nothing"
+    else:
+        found = "another kind of value" if isinstance(instance, (dict, list)) else repr(instance)
+    return [Problem(document.where(path), key, found, _wanted(error))]
+
+
+def _one_of(found: object, known: Sequence[str]) -> str:
+    close = get_close_matches(str(found), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
 
 
 def _wanted(error: ValidationError) -> str:
     value: Any = error.validator_value
     if error.validator == "enum":
-        close = get_close_matches(str(error.instance), value, n=1)
-        return f"did you mean {close[0]}?" if close else f"one of {', '.join(value)}"
+        return _one_of(error.instance, value)
     if error.validator == "const":
         return str(value).lower() if isinstance(value, bool) else str(value)
     if error.validator == "type":
@@ -124,19 +159,6 @@ def _wanted(error: ValidationError) -> str:
     if error.validator == "pattern":
         return "small letters, digits and _"
     return "at least one" if error.validator == "minItems" else "a text that is not empty"
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of the table with the file that it stands in."""
-
-    document: Document
-    path: Place
-    value: Any
-
-    def problem(self, more: Iterable[str | int], found: str, wanted: str) -> Problem:
-        path = (*self.path, *more)
-        return Problem(self.document.where(path), ".".join(str(each) for each in path), found, wanted)
 
 
 class _Reading:
@@ -157,38 +179,40 @@ class _Reading:
         """
         self._gates = {name: self._gate(piece) for name, piece in self._by_name("gates").items()}
         for piece in self._templates.values():
-            self._check_template(piece)
-        found = [
-            route
-            for piece in self._row_pieces()
-            if not piece.value.get("off") and (route := self._row(piece)) is not None
-        ]
+            self._problems += check_template(piece)
+        pieces = self._row_pieces()
+        found = [route for piece in pieces if (route := self._row(piece)) is not None]
+        self._problems += check_doubles(pieces, self._templates)
         if self._problems:
             # The same expression serves several rows; what is wrong with it is said once.
             raise SettingsInvalid(*dict.fromkeys(self._problems))
         return found
 
-    def _by_name(self, section: str) -> dict[str, _Piece]:
+    def _by_name(self, section: str) -> dict[str, Piece]:
         return {
-            name: _Piece(document, (section, name), value)
+            name: Piece(document, (section, name), value)
             for document in self._documents
             for name, value in ((document.data or {}).get(section) or {}).items()
         }
 
-    def _row_pieces(self) -> list[_Piece]:
+    def _row_pieces(self) -> list[Piece]:
         """Give the rows; those of the last file take the place of what others say of the same thing."""
         files_ = [
             [
-                _Piece(each, ("rows", index), row)
+                Piece(each, ("rows", index), row)
                 for index, row in enumerate((each.data or {}).get("rows") or ())
             ]
             for each in self._documents
         ]
-        own = {_subject(piece.value) for piece in files_[-1]}
-        before = [piece for pieces in files_[:-1] for piece in pieces if _subject(piece.value) not in own]
-        return [*before, *files_[-1]]
+        *before, own = files_
+        shipped = [piece for pieces in before for piece in pieces]
+        for piece in own:
+            self._problems += [*check_where(piece), *check_off(piece, shipped, extends=bool(before))]
+        told = {subject(piece.value) for piece in own}
+        kept = [piece for piece in shipped if subject(piece.value) not in told]
+        return [*kept, *[piece for piece in own if not piece.value.get("off")]]
 
-    def _gate(self, piece: _Piece) -> Gate | None:
+    def _gate(self, piece: Piece) -> Gate | None:
         checks = piece.value["checks"]
         problems: list[Problem] = []
         for index, check in enumerate(checks):
@@ -203,33 +227,25 @@ class _Reading:
         self._problems += problems
         if problems:
             return None
+        try:
+            first_false = compile_first_false([each["needs"] for each in checks])
+        except ExpressionInvalid as error:
+            self._problems.append(piece.problem(("checks",), error.found, error.wanted))
+            return None
         return Gate(
             name=str(piece.path[-1]),
             says=piece.value["says"],
             checks=tuple([Check(each["else"], each.get("quarantine", False)) for each in checks]),
-            first_false=compile_first_false([each["needs"] for each in checks]),
+            first_false=first_false,
         )
 
-    def _check_template(self, piece: _Piece) -> None:
-        """Demand what the guarantee of the call rests on."""
-        call = CALLS[piece.value["call"]]
-        for key in call.needs:
-            if key not in piece.value["body"]:
-                self._problems.append(
-                    piece.problem(("body",), f"no {key}", f"one, because {piece.value['call']} rests on it")
-                )
-        if ("campaign" in piece.value) != call.has_campaign:
-            found, wanted = (
-                ("no campaign", "one") if call.has_campaign else ("a campaign", "none for this call")
-            )
-            self._problems.append(piece.problem((), found, wanted))
-
-    def _row(self, piece: _Piece) -> Route | None:
+    def _row(self, piece: Piece) -> Route | None:
         row = piece.value
         template = self._look_up(piece, "body", self._templates)
         gate = self._look_up(piece, "gate", self._gates) if "gate" in row else None
         if template is None:
             return None
+        self._problems += check_names(piece, template)
         destinations = CALLS[template.value["call"]].destinations
         if row["destination"] not in destinations:
             wanted = f"{' or '.join(destinations)}, where {template.value['call']} is called"
@@ -263,7 +279,7 @@ class _Reading:
             body=body,
         )
 
-    def _look_up(self, piece: _Piece, key: str, known: Mapping[str, Any]) -> Any:
+    def _look_up(self, piece: Piece, key: str, known: Mapping[str, Any]) -> Any:
         name = piece.value[key]
         if name not in known:
             close = get_close_matches(name, known, n=1)
@@ -272,7 +288,7 @@ class _Reading:
             self._problems.append(piece.problem((key,), f"the unknown {what} {name}", wanted))
         return known.get(name)
 
-    def _text(self, piece: _Piece, key: str) -> Any:
+    def _text(self, piece: Piece, key: str) -> Any:
         text = piece.value.get(key, "")
         # A campaign is always an expression: one that is a plain text is that text.
         if not is_expression(text) and key != "campaign":
@@ -285,7 +301,7 @@ class _Reading:
             self._problems.append(piece.problem((key,), error.found, error.wanted))
             return None
 
-    def _body(self, piece: _Piece, template: _Piece) -> Body | None:
+    def _body(self, piece: Piece, template: Piece) -> Body | None:
         try:
             return Body(template.value["body"], piece.value.get("with", {}))
         except BodyInvalid as error:
@@ -295,10 +311,6 @@ class _Reading:
         except ExpressionInvalid as error:
             self._problems.append(template.problem(("body",), error.found, error.wanted))
         return None
-
-
-def _subject(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return row["source"], row["kind"], row.get("where", ANYWHERE), row["destination"]
 
 
 def _keys(body: Any) -> set[str]:

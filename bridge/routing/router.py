@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.destinations import mailmodo, segment
+from bridge.destinations import CALLS, mailmodo, segment
 from bridge.destinations.values import dump
 from bridge.engagement import Kind, SourceName, unix_ms
 from bridge.routing.expressions import make_context
@@ -84,6 +84,11 @@ class Router:
 
     def _sent(self, route: Route, record: dict[str, Any], context: Context) -> Outcome:
         """Make the outcome of a record: where the call goes, and what keeps it in order and apart from others."""
+        for key in CALLS[route.call].needs:
+            if key not in record:  # an expression gave null
+                return Outcome(
+                    state=State.QUARANTINED, destination=route.destination, reason=f"mapping: no {key}"
+                )
         if route.call == mailmodo.TRIGGER:
             campaign = str(route.campaign(context)) if route.campaign else ""
             outcome = _send(route, record, path=mailmodo.trigger_path(campaign))

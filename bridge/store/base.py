@@ -47,8 +47,8 @@ class SharedTurns(Protocol):
         """
         ...
 
-    async def give_turns_back(self, destination: str, turns: Turns, number: int) -> None:
-        """Give back so many of the turns that were taken together and were not needed."""
+    async def give_turns_back(self, destination: str, number: int, *, at_ms: int) -> None:
+        """Give back so many of the turns that were taken together at an instant and were not needed."""
         ...
 
 

@@ -185,12 +185,16 @@ class PostgresStore:
         return await self._write(
             lambda session: postgres_turns.take_turns(
                 session, destination, wanted, most=most, window_ms=window_ms
-            )
+            ),
+            is_one=True,
         )
 
-    async def give_turns_back(self, destination: str, turns: Turns, number: int) -> None:
+    async def give_turns_back(self, destination: str, number: int, *, at_ms: int) -> None:
         """Give turns back, see `SharedTurns.give_turns_back`."""
-        await self._write(lambda session: postgres_turns.give_turns_back(session, destination, turns, number))
+        await self._write(
+            lambda session: postgres_turns.give_turns_back(session, destination, number, at_ms=at_ms),
+            is_one=True,
+        )
 
     async def counts(self) -> Counts:
         """Count, see `Store.counts`."""
@@ -264,11 +268,12 @@ class PostgresStore:
         async with self._link.session() as session:
             return await postgres_reports.check(session)
 
-    async def _write(self, work: Callable[[Session], Awaitable[_T]]) -> _T:
-        """Do work in a transaction, again where it met another transaction head-on."""
+    async def _write(self, work: Callable[[Session], Awaitable[_T]], *, is_one: bool = False) -> _T:
+        """Do work in a transaction, again where it met another transaction head-on; one statement is its own."""
+        lend = self._link.session if is_one else self._link.transaction
         for _ in range(_TRIES):
             try:
-                async with self._link.transaction() as session:
+                async with lend() as session:
                     return await work(session)
             except _CONFLICTS:
                 continue

@@ -79,7 +79,7 @@ class Link:
                 async with self.transaction() as session:
                     self.claimer = await session.fetchval("SELECT nextval('claimers')")
                 await self._keep()
-        except (*_FAILURES, ValueError) as error:
+        except (*_FAILURES, ValueError, StoreUnavailable) as error:
             await self.close()
             raise StoreUnavailable(f"cannot open the database: {_text(error)}") from error
 

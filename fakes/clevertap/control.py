@@ -30,7 +30,10 @@ Json = dict[str, Any]
 class CleverTapControl(VendorControl):
     """What can be shown and done in a CleverTap account."""
 
-    fixed: ClassVar[Mapping[str, str]] = {"region": "an account lives where it was made"}
+    fixed: ClassVar[Mapping[str, str]] = {
+        "region": "an account lives where it was made",
+        "system_control_group": "a group is drawn once; make one in the collection control_groups",
+    }
     bounds: ClassVar[Mapping[str, Bounds]] = {
         "utc_offset": (-14 * 3600, 14 * 3600),
         "webhooks_at_once": (1, 100_000),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.settings import CleverTapSettings
 
-__all__ = ["MAX_BATCH", "Exports", "Page", "ProfileDetail", "event_record", "profile_record"]
+__all__ = ["MAX_BATCH", "Exports", "Page", "ProfileDetail", "event_records", "profile_record"]
 
 MAX_BATCH: Final = 5000
 _CURSOR_BYTES: Final = 1200
@@ -78,22 +78,33 @@ def profile_record(profile: Profile, detail: ProfileDetail = ProfileDetail()) ->
     return record
 
 
-def event_record(profile: Profile, event: StoredEvent, *, utc_offset: timedelta) -> Record:
-    """Write one event as `events.json` shows it; `ts` is `yyyyMMddHHmmss` in the account's time zone."""
-    device = profile.device
-    person = profile_record(profile, ProfileDetail(app=False))
-    at = datetime.fromtimestamp(event.ts, UTC).astimezone(timezone(utc_offset))
-    return {
-        "profile": {
-            "objectId": device.object_id,
-            "platform": device.platform,
-            "id": profile.number,
-            **person,
-        },
-        "ts": int(at.strftime("%Y%m%d%H%M%S")),
-        "event_props": dict(event.properties),
-        "session_props": {},
-    }
+def event_records(rows: Sequence[tuple[Profile, StoredEvent]], *, utc_offset: timedelta) -> list[Record]:
+    """Write events as `events.json` shows them; `ts` is `yyyyMMddHHmmss` in the account's time zone."""
+    zone = timezone(utc_offset)
+    # Everybody is summed up once: for each of their events it would take the square of their number.
+    people: dict[int, Record] = {}
+    records: list[Record] = []
+    for named, event in rows:
+        profile = named.current
+        person = people.get(profile.number)
+        if person is None:
+            device = profile.device
+            person = people[profile.number] = {
+                "objectId": device.object_id,
+                "platform": device.platform,
+                "id": profile.number,
+                **profile_record(profile, ProfileDetail(app=False)),
+            }
+        at = datetime.fromtimestamp(event.ts, UTC).astimezone(zone)
+        records.append(
+            {
+                "profile": person,
+                "ts": int(at.strftime("%Y%m%d%H%M%S")),
+                "event_props": dict(event.properties),
+                "session_props": {},
+            }
+        )
+    return records
 
 
 @dataclass(slots=True, eq=False)
@@ -101,7 +112,7 @@ class _Export:
     """One export under way: its records are found when it starts, and written page by page."""
 
     rows: Sequence[Any]
-    write: Callable[[Any], Record]
+    write: Callable[[Sequence[Any]], list[Record]]
     size: int
     created_at: datetime
     used_at: datetime
@@ -120,13 +131,18 @@ class Exports:
         self._by_cursor: dict[str, tuple[_Export, int]] = {}
 
     def open(
-        self, rows: Sequence[Any], write: Callable[[Any], Record], *, batch_size: int, is_events: bool
+        self,
+        rows: Sequence[Any],
+        write: Callable[[Sequence[Any]], list[Record]],
+        *,
+        batch_size: int,
+        is_events: bool,
     ) -> str:
         """Start an export and give its first cursor, already percent-encoded.
 
         Args:
             rows: What it goes over.
-            write: Turns one row into a record.
+            write: Turns the rows of a page into records.
             batch_size: Ceiling of a page, 1 to 5000.
             is_events: Events live shorter than profiles: 4 hours, 1 hour without use, against 4 days.
         """
@@ -159,7 +175,7 @@ class Exports:
         start = number * export.size
         page: Page = {"status": "success"}
         if export.rows:
-            page["records"] = [export.write(row) for row in export.rows[start : start + export.size]]
+            page["records"] = export.write(export.rows[start : start + export.size])
         if start + export.size < len(export.rows):
             page["next_cursor"] = self._cursor(export, number + 1)
         if number:

@@ -9,7 +9,7 @@ from fakes.clevertap.errors import malformed_request
 from fakes.clevertap.exports import (
     Exports,
     ProfileDetail,
-    event_record,
+    event_records,
     profile_record,
 )
 from fakes.clevertap.gate import Gate, Group
@@ -76,7 +76,7 @@ class Reading:
         rows = self._read(query).events(self._state)
         cursor = self._exports.open(
             rows,
-            lambda row: event_record(row[0].current, row[1], utc_offset=offset),
+            lambda page: event_records(page, utc_offset=offset),
             batch_size=batch_size(call),
             is_events=True,
         )
@@ -106,7 +106,7 @@ class Reading:
         )
         cursor = self._exports.open(
             rows,
-            lambda row: profile_record(row.current, detail),
+            lambda page: [profile_record(row.current, detail) for row in page],
             batch_size=batch_size(call),
             is_events=False,
         )

@@ -121,7 +121,6 @@ class Model:
         claimed = [each for each in self.due(destination) if each.due_ms <= now_ms][:limit]
         for each in claimed:
             each.state = State.CLAIMED
-            each.fence += 1
             each.attempts += 1
             each.claimer, each.lease_ms, each.is_started = self.claimer, now_ms + lease_ms, False
         return sorted(claimed, key=lambda each: each.seq)

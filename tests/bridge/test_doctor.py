@@ -171,6 +171,29 @@ async def test_a_clock_that_is_off_is_found(tmp_path: Path, off_s: int, words: s
         assert re.search(words, found["clock"].words)
 
 
+@pytest.mark.parametrize(
+    ("text", "grade", "words"),
+    [
+        ("extends: default\n", Grade.OK, "routing.yaml has 31 rows"),
+        ("", Grade.PROBLEM, "routing.yaml has no row: nobody is told anything"),
+        ("rowz: []\n", Grade.PROBLEM, "routing.yaml:1:1: rowz: found a key that is not known here"),
+        (
+            "rowz: []\ngatez: {}\n",
+            Grade.PROBLEM,
+            "did you mean rows?; 1 more: `python -m bridge routing` says all",
+        ),
+    ],
+)
+async def test_a_routing_table_of_ones_own_is_read(tmp_path: Path, text: str, grade: Grade, words: str):
+    (tmp_path / "routing.yaml").write_text(text)
+    async with opened(tmp_path, routing_file=str(tmp_path / "routing.yaml")) as (_world, settings):
+        found = await findings(settings)
+
+        assert problems(found) == (["routing"] if grade is Grade.PROBLEM else [])
+        assert found["routing"].grade is grade
+        assert words in found["routing"].words
+
+
 async def test_a_plain_url_of_a_host_elsewhere_is_found(tmp_path: Path):
     async with opened(tmp_path, segment_url="http://api.segment.io") as (_world, settings):
         assert "segment_url" in problems(await findings(settings))

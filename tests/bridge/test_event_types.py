@@ -129,7 +129,7 @@ async def test_without_a_limit_nothing_is_counted():
         assert (await made.ask("/admin/status"))[1]["event_types"] == {}
 
 
-def test_types_are_told_apart_as_the_vendor_does_without_case_and_spaces():
+def test_types_are_told_apart_as_the_vendor_does_without_case_spaces_and_what_it_drops():
     destination = CleverTapDestination(Settings.from_mapping(SETTINGS))
 
     def type_of(body: bytes) -> str:
@@ -140,6 +140,7 @@ def test_types_are_told_apart_as_the_vendor_does_without_case_and_spaces():
         return destination.event_type(delivery)
 
     assert type_of(b'{"evtName":"Sign Up"}') == type_of(b'{"evtName":"SIGNUP"}') == "signup"
+    assert type_of(b'{"evtName":"Sign-Up: 5%"}') == type_of(b'{"evtName":"sign-up 5"}') == "sign-up5"
     assert type_of(b"{}") == type_of(b"[") == ""
 
 

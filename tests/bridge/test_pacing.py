@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.pacing import Pace
+from bridge.pacing import LocalPacer, Pace
 
 waits = st.lists(st.floats(min_value=0, max_value=3, allow_nan=False), max_size=60)
 
@@ -62,3 +63,17 @@ def test_what_is_given_back_is_free_again_and_other_calls_stay_counted(
     assert pace.free(0.5) == before + calls[index]
     last = max((now_s for each, now_s in enumerate(at) if each != index), default=0.0)
     assert pace.free(last + 1.001) == rate
+
+
+async def test_what_is_given_back_is_what_was_taken_though_others_took_turns_meanwhile():
+    """A batch that turns out empty gives its turn back while halves of another take theirs."""
+    pacer = LocalPacer(2)
+    not_needed = await pacer.take(1)
+    await asyncio.sleep(0.1)
+    used = await pacer.take(1)
+    await pacer.give_back(not_needed, 1)
+    await asyncio.sleep(0.95)  # within a second of the used one
+
+    later = await pacer.take(2)
+
+    assert (not_needed.number, used.number, later.number) == (1, 1, 1)

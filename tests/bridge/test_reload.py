@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from bridge import service
 from tests.bridge.rig import rig
 
 if TYPE_CHECKING:
@@ -129,3 +130,26 @@ async def test_a_stopped_bridge_takes_new_settings_for_its_next_start():
 
         path = "/sources/clevertap/next-secret/campaigns/c-1"
         assert (await made.post(path, {"email": "asha@example.com"}))[0] == 200
+
+
+async def test_a_reload_that_fails_in_a_way_that_nobody_thought_of_is_not_the_last(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(service, "configure", lambda _settings: None)
+    async with rig() as made:
+        ends: list[Any] = [RuntimeError("odd"), changed(made, clevertap_webhook_secret="next-secret")]
+
+        def read_again() -> Any:
+            if isinstance(end := ends.pop(0), Exception):
+                raise end
+            return end
+
+        asked = asyncio.Event()
+        task = asyncio.ensure_future(service._reload_whenever(asked, made.bridge, read_again))
+        for _ in range(2):
+            asked.set()
+            await asyncio.sleep(1)
+        task.cancel()
+
+        assert made.bridge.settings.clevertap_webhook_secret == "next-secret"
+    assert "settings could not be read again, and stay as they were" in caplog.messages

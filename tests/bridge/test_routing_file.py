@@ -51,6 +51,8 @@ templates:
 rows:
   - {source: mailjet, kind: bounced, destination: segment/mailjet, event: Bounced, body: plain, gate: known}
 """
+DEEP = f"{{{{ {'(' * 900}id{')' * 900} }}}}"
+LONG = f"{{{{ id{' + id' * 500} }}}}"
 
 
 class Somebody:
@@ -258,6 +260,8 @@ def test_an_expression_alone_keeps_the_type_of_its_value(value: object):
         "extras.keys()",
         "extras.get('comment').b.c",
         "'%s' % extras.nothing",
+        "'a' * 1000000000000",
+        "[1] * 1000000000000",
     ],
 )
 def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook(expression: str):
@@ -274,7 +278,11 @@ def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook
     ("old", "new", "wanted"),
     [
         ("rows:", "rowz:", "routing.yaml:16:1: rowz: found a key that is not known here; did you mean rows?"),
-        ("rows:", "rows: [", "routing.yaml:17:3: YAML: found "),
+        (
+            "rows:",
+            "rows: [",
+            "routing.yaml:17:3: YAML: found it broken: did not find expected node content, want",
+        ),
         (
             "kind: bounced",
             "kind: bounce",
@@ -326,6 +334,80 @@ def test_what_reaches_out_of_the_sandbox_or_is_not_there_quarantines_the_webhook
             "rows.0.with.a: found the unknown name nope",
         ),
         (
+            "{{ id }}",
+            "{{ 9 ** 9 ** 9 }}",
+            "routing.yaml:13:7: templates.plain.body.messageId: found `{{ 9 ** 9 ** 9 }}` with **, which may",
+        ),
+        ("{{ id }}", "{# id #}", "found `{# id #}`, which says nothing, wanted an expression, {{ … }}"),
+        pytest.param("{{ id }}", DEEP, "…`, which is too deep, wanted a simpler one", id="deep"),
+        pytest.param("{{ id }}", f"{{{{ 1{' + 1' * 3000} }}}}", "…`, which is too deep", id="many ones"),
+        pytest.param(
+            "{{ id }}",
+            LONG,
+            "routing.yaml:9:5: templates.plain.body: found an expression too deep to be compiled, wanted a simpler",
+            id="long body",
+        ),
+        pytest.param(
+            "{{ recipient.email }}",
+            LONG,
+            "routing.yaml:4:5: gates.known.checks: found an expression too deep to be compiled, wanted a simpler",
+            id="long gate",
+        ),
+        (
+            '"{{ id }}"',
+            "!!python/object/apply:os.system [id]",
+            "routing.yaml:13:18: messageId: found the tag !!python/object/apply:os.system, wanted none",
+        ),
+        ('"{{ id }}"', "{!!binary aWQ=: 1}", "routing.yaml:13:19: aWQ=: found the tag !!binary, wanted none"),
+        (
+            "type: track",
+            "<<: {type: track}",
+            "routing.yaml:10:7: <<: found a merge of mappings, wanted the entries themselves",
+        ),
+        (
+            'messageId: "{{ id }}"',
+            "messageId:",
+            "routing.yaml:13:7: templates.plain.body.messageId: found no messa",
+        ),
+        (
+            '"{{ id }}"',
+            "fixed",
+            "templates.plain.body.messageId: found 'fixed', wanted an expression, {{ … }}, because it tells one",
+        ),
+        (
+            "type: track",
+            "type: identify",
+            "templates.plain.body.type: found 'identify', wanted track, because",
+        ),
+        (
+            "comment: ",
+            '"{{ id }}": ',
+            "properties.{{ id }}: found a key that is an expression, wanted a text",
+        ),
+        ("fixed: ", "fixed: 'id }}', more: ", "properties.fixed: found 'id }}', wanted {{ before }}"),
+        (
+            "kind: bounced",
+            "kind: bounced, where: activity",
+            "routing.yaml:17:38: rows.0.where: found 'activity', wanted none, because mailjet has one inlet",
+        ),
+        (
+            "source: mailjet, kind: bounced",
+            "source: mailmodo, kind: bounced, where: activty",
+            "routing.yaml:17:39: rows.0.where: found 'activty'; did you mean activity?",
+        ),
+        (
+            "gate: known}",
+            "gate: known, off: true}",
+            "rows.0.off: found a file that does not extend the shipped table, wanted extends: default",
+        ),
+        ("\n  known:", "\n  Known-One:", "routing.yaml:2:3: gates: found 'Known-One', wanted small letters"),
+        (
+            "gates:\n  known:",
+            "gates:\nmore:\n  known:",
+            "routing.yaml:1:1: gates: found nothing, wanted a map",
+        ),
+        ("\nrows:", "\n--- {}\nrows:", "YAML: found another document, wanted it well-formed"),
+        (
             "fixed: ",
             "...more: ",
             "templates.plain.body.properties....more: found [1, True, 'two'], wanted an object",
@@ -339,6 +421,146 @@ def test_a_bad_file_is_refused_with_its_place_what_was_found_and_what_was_wanted
     assert text != SMALL
 
     assert wanted in "\n".join(refused(text))
+
+
+def test_all_keys_that_are_unknown_or_missing_are_said():
+    unknown = refused(SMALL.replace("gates:", "gatez:").replace("rows:", "rowz:"))
+    missing = refused("rows: [{source: mailjet}]")
+
+    assert [problem.split(": ")[1] for problem in unknown] == ["gatez", "rowz"]
+    assert [problem.split(": ")[2] for problem in missing] == [
+        f"found no {key}, wanted one" for key in ("kind", "destination", "body")
+    ]
+
+
+ROW = SMALL.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (
+            ROW,
+            "routing.yaml:18:5: rows.1: found what the row at routing.yaml:17 says already, wanted each row",
+        ),
+        (ROW.replace("bounced", "bounced, where: '*'"), "found what the row at routing.yaml:17 says already"),
+        (
+            ROW.replace("event: Bounced", "event: Other"),
+            "rows.1: found a second track with the messageId of the row at routing.yaml:17, of which Segment keeps",
+        ),
+        (ROW.replace(", gate: known", ""), "rows.1: found a second track with the messageId of the row at"),
+    ],
+)
+def test_what_would_be_sent_twice_or_lost_at_segment_is_refused(more: str, problem: str):
+    (found,) = refused(f"{SMALL}{more}\n")
+
+    assert problem in found
+
+
+def test_a_row_that_forgets_the_inlet_of_the_shipped_one_is_refused_beside_it():
+    row = "{source: mailmodo, kind: opened, destination: segment/mailmodo, event: Seen, body: mailmodo_track}"
+
+    (found,) = refused(f"extends: default\nrows: [{row}]")
+
+    assert found.startswith(
+        "routing.yaml:2:8: rows.0: found a second track with the messageId of the row at bridge/"
+    )
+
+
+def test_several_rows_for_the_same_thing_are_taken_where_each_has_an_effect_of_its_own():
+    gate = SMALL.split("templates:", maxsplit=1)[0].removeprefix("gates:\n").replace("known", "unknown")
+    own = SMALL.split("rows:", maxsplit=1)[0].split("templates:\n")[1].replace("plain:", "second:")
+    text = SMALL.replace("templates:\n", f"{gate}templates:\n{own.replace('{{ id }}', '{{ id }}-2')}")
+    rows = [ROW.replace("gate: known", "gate: unknown"), ROW.replace("body: plain", "body: second")]
+
+    table = read_table("\n".join([text.rstrip(), *rows]), "routing.yaml")
+
+    assert len(table.rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ("kind: opened, destination: clevertap", "wanted where: activity"),
+        (
+            "kind: form_submitted, destination: segment/mailmodo",
+            "wanted where: activity or where: form or where",
+        ),
+        (
+            "kind: delivered, destination: clevertap",
+            "wanted the subject of a row that `python -m bridge routing",
+        ),
+    ],
+)
+def test_a_row_that_takes_nothing_away_is_refused(row: str, wanted: str):
+    (found,) = refused(f"extends: default\nrows: [{{source: mailmodo, {row}, off: true}}]")
+
+    assert "rows.0: found no shipped row for it to take away" in found
+    assert wanted in found
+
+
+@pytest.mark.parametrize(
+    ("event", "with_", "wanted"),
+    [
+        (
+            "'100% Read.'",
+            "{}",
+            "rows.0.event: found '100% Read.', wanted a name that CleverTap keeps as it is, like",
+        ),
+        ("E" * 513, "{}", f"as it is, like '{'E' * 512}'"),
+        (
+            "Read",
+            "{a.b: 1}",
+            "rows.0.with.a.b: found 'a.b', wanted a name that CleverTap keeps as it is, like 'ab'",
+        ),
+        ("Read", f"{{{'k' * 121}: 1}}", f"as it is, like '{'k' * 120}'"),
+    ],
+)
+def test_names_that_clevertap_would_change_are_refused(event: str, with_: str, wanted: str):
+    row = f"{{source: mailmodo, kind: sent, destination: clevertap, event: {event}, body: clevertap_event, with: {with_}}}"
+
+    (found,) = refused(f"extends: default\nrows: [{row}]")
+
+    assert wanted in found
+
+
+def test_a_body_without_what_its_guarantee_rests_on_is_quarantined_alone():
+    text = SMALL.replace('"{{ id }}"', "\"{{ extras.get('nothing') }}\"") + ROW.replace("bounced", "opened")
+
+    (plan,) = plans(read_table(text, "r.yaml"), SourceName.MAILJET, mailjet_event("bounce"))
+
+    assert [(each.state, each.reason) for each in plan.outcomes] == [
+        (State.QUARANTINED, "mapping: no messageId")
+    ]
+
+
+def test_a_few_lines_that_stand_for_billions_of_values_are_refused_soon():
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+
+    (problem,) = refused("\n".join(lines))
+
+    assert "found more than 50,000 values, aliases followed, wanted fewer" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("/dev/zero", "routing_file: found what is not a plain file, wanted one"),
+        ("large.yaml", "routing_file: found a file of 1,048,577 bytes, wanted at most 1,048,576"),
+        ("latin.yaml", "routing_file: found not text in UTF-8, wanted a readable file"),
+        ("none.yaml", "routing_file: found No such file or directory, wanted a readable file"),
+        (".", "routing_file: found what is not a plain file, wanted one"),
+    ],
+)
+def test_a_file_that_cannot_be_a_table_is_not_read(tmp_path: Path, name: str, wanted: str):
+    (tmp_path / "large.yaml").write_text("#" * 1_048_577)
+    (tmp_path / "latin.yaml").write_bytes("# é".encode("latin-1"))
+
+    with pytest.raises(SettingsInvalid) as caught:
+        load_table(str(tmp_path / name))
+
+    assert wanted in str(caught.value)
 
 
 def test_everything_that_is_wrong_is_said_at_once():

@@ -93,6 +93,7 @@ def test_secrets_are_not_in_the_settings_text():
         ('mailmodo_api_key = "file:none"', ":1:20", "mailmodo_api_key", "No such file"),
         ('mailmodo_api_key = "k"\n[mailmodo]\napi_key = "k"', ":3:1", "mailmodo_api_key", "given before"),
         ("port = ", ":1:8", "file", "wanted well-formed TOML"),
+        pytest.param(f"port = {'[' * 20_000}", "", "file", "values too deep in each other", id="deep"),
     ],
 )
 def test_a_bad_file_is_refused_with_place_key_found_and_wanted(

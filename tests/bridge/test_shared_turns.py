@@ -62,7 +62,7 @@ async def test_turns_that_were_not_needed_are_there_again_and_those_of_others_st
         await asyncio.sleep(0.005)
         second = await store.take_turns("d", 3, most=4, window_ms=60_000)
         none = await store.take_turns("d", 1, most=4, window_ms=60_000)
-        await store.give_turns_back("d", first, 2)
+        await store.give_turns_back("d", 2, at_ms=first.at_ms)
         again = await store.take_turns("d", 3, most=4, window_ms=60_000)
         other = await store.take_turns("e", 3, most=4, window_ms=60_000)
         lower = await store.take_turns("d", 1, most=2, window_ms=60_000)

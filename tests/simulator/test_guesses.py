@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from contracts import VENDORS, load_contract
+from fakes.kit.control_page import TITLES
 from simulator.guesses import LEVELS, Marked, confidence_levels, levels_of, marked
 
 
@@ -80,7 +81,7 @@ def test_the_page_shows_every_level_with_its_meaning() -> None:
     page = confidence_levels()
 
     assert all(f"| `{level}` | {meaning} |" in page for level, meaning in LEVELS.items())
-    numbers = [row.split("|")[3:-1] for row in page.splitlines() if row.startswith("| `doc`")]
-    assert [int(number.strip() or 0) for number in numbers[0]] == [
-        levels_of(load_contract(vendor).document)["doc"] for vendor in VENDORS
-    ]
+    for level in LEVELS:
+        [row] = [row for row in page.splitlines() if row.startswith(f"| `{level}` |")]
+        users = [vendor for vendor in VENDORS if levels_of(load_contract(vendor).document)[level]]
+        assert row.endswith(f"| {', '.join(TITLES[vendor] for vendor in users) or 'none yet'} |")

@@ -24,6 +24,28 @@ if TYPE_CHECKING:
 START = datetime(2026, 3, 2, 3, 30, tzinfo=UTC)
 
 
+class Pulse:
+    """Beats whenever something happens; whoever waits for a condition looks again at every beat."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def beat(self) -> None:
+        """Tell whoever waits that something has happened."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def until(self, condition: Callable[[], object], *, patience_s: float = 10) -> None:
+        """Wait until a condition holds; `TimeoutError` when it never does."""
+        async with asyncio.timeout(patience_s):
+            while not condition():
+                beat = asyncio.get_running_loop().create_future()
+                self._waiting.append(beat)
+                await beat
+
+
 @dataclass
 class Recorder:
     """An observer, mail host and phone network that keeps everything."""
@@ -34,17 +56,21 @@ class Recorder:
     mails: list[MailMessage] = field(default_factory=list)
     texts: list[PhoneMessage] = field(default_factory=list)
     replies: dict[str, MailReply] = field(default_factory=dict)
+    pulse: Pulse = field(default_factory=Pulse)
     _next: int = 0
 
     def open_entry(self) -> str:
         self._next += 1
+        self.pulse.beat()
         return f"e{self._next}"
 
     def exchange(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
+        self.pulse.beat()
 
     def fact(self, fact: Fact) -> None:
         self.facts.append(fact)
+        self.pulse.beat()
 
     def failed(self, error: BaseException) -> None:
         self.errors.append(error)
@@ -84,6 +110,7 @@ class Receiver:
     """A web server of the test's own that keeps what it gets and answers as told."""
 
     def __init__(self) -> None:
+        self.pulse = Pulse()
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.answer: Callable[[int], web.Response] = lambda _attempt: web.Response(text="ok")
         self.app = web.Application()
@@ -92,6 +119,7 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.requests.append((request.method, request.path_qs, dict(request.headers), body))
+        self.pulse.beat()
         return self.answer(len(self.requests))
 
 
@@ -144,6 +172,7 @@ async def stage(
     async with ClientSession() as session:
         made = Stage(network, session, recorder, now)
         if receiver is not None:
+            receiver.pulse = recorder.pulse
             await network.serve(receiver.app, ["receiver.test"])
         started = [make(made.surroundings()) for make in fakes]
         for fake in started:

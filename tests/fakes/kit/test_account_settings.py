@@ -241,6 +241,7 @@ async def test_what_is_left_of_a_rate_is_part_of_a_snapshot(
         ("mailmodo", {"account_id": "x"}, 409, 'settings.account_id: found "x", wanted "6f1d3c52'),
         ("mailmodo", {}, 400, "settings"),
         ("clevertap", {"region": "eu1"}, 409, "an account lives where it was made"),
+        ("clevertap", {"system_control_group": 5}, 409, "make one in the collection control_groups"),
         ("clevertap", {"utc_offset": 90_000}, 400, "settings.utc_offset: found 90000, wanted a number from -50400 to 50400"),
         ("clevertap", {"webhooks_at_once": 0}, 400, "wanted a number from 1 to"),
         ("customerio", {"deferral_waits_s": [1, -1]}, 400, "settings.deferral_waits_s[1]: found -1"),

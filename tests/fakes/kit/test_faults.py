@@ -7,7 +7,6 @@ import errno
 import json
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,6 +37,7 @@ from tests.support.fakes import START, Receiver, stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from fakes.kit import Fault
     from fakes.mailmodo import Campaign
@@ -76,10 +76,18 @@ class Scene:
     def faults_of(self, operation: str) -> list[str]:
         return [one.fault for one in self.stage.recorder.exchanges if one.operation == operation]
 
+    def tell_when_held(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have whoever waits look again when a webhook comes upon an outage."""
+        original = Down.send
+
+        async def send(fault: Down, attempt: Any) -> Any:
+            self.stage.recorder.pulse.beat()
+            return await original(fault, attempt)
+
+        monkeypatch.setattr(Down, "send", send)
+
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110 - a condition of the test's own has no event to wait on
-                await asyncio.sleep(0.002)
+        await self.stage.recorder.pulse.until(condition)
 
 
 @asynccontextmanager
@@ -185,10 +193,10 @@ async def test_a_call_is_carried_out_twice() -> None:
 
 async def test_the_second_call_overtakes_the_first() -> None:
     async with scene() as on:
-        on.fake.faults.install(FaultRule(fault=Reorder(3), on=("triggerCampaign",)))
+        held = on.fake.faults.install(FaultRule(fault=Reorder(60), on=("triggerCampaign",)))
 
         first = asyncio.ensure_future(on.trigger("first@example.com"))
-        await asyncio.sleep(0.05)
+        await on.until(lambda: held.fitted)
         second = asyncio.ensure_future(on.trigger("second@example.com"))
         await asyncio.gather(first, second)
 
@@ -220,16 +228,20 @@ async def test_a_client_that_gives_up_waiting_does_not_stop_the_vendor(*, is_han
         await on.until(lambda: on.triggered == 1)
 
 
-async def test_an_outage_answers_calls_and_holds_webhooks_back() -> None:
+async def test_an_outage_answers_calls_and_holds_webhooks_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with scene() as on:
+        on.tell_when_held(monkeypatch)
         with on.fake.faults.install(FaultRule(fault=Down())):
             assert (await on.trigger())[0] == 503
         with on.fake.faults.install(FaultRule(fault=Down(), on=("webhooks",))):
             assert (await on.trigger())[0] == 200
-            await asyncio.sleep(0.05)
-            assert on.receiver.requests == []
+            await on.until(lambda: on.fake.faults.installed[0].struck)
+            async with on.stage.session.get(f"{on.stage.url('receiver.test')}/probe"):
+                assert [path for _, path, _, _ in on.receiver.requests] == ["/probe"]
 
-        await on.until(lambda: on.receiver.requests)
+        await on.until(lambda: len(on.receiver.requests) == 2)
         await on.until(lambda: on.faults_of("activity") == ["down"])
 
 
@@ -260,8 +272,11 @@ async def test_connections_are_refused_for_as_long_as_a_rule_is_there() -> None:
         on.stage.recorder.check()
 
 
-async def test_an_outage_cuts_calls_under_way_and_holds_webhooks_back() -> None:
+async def test_an_outage_cuts_calls_under_way_and_holds_webhooks_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with scene() as on:
+        on.tell_when_held(monkeypatch)
         on.fake.faults.install(FaultRule(fault=Delay(60, is_handled=False), on=("triggerCampaign",)))
         call = asyncio.ensure_future(on.trigger())
         await on.until(lambda: on.fake.faults.installed[0].struck)
@@ -277,28 +292,36 @@ async def test_an_outage_cuts_calls_under_way_and_holds_webhooks_back() -> None:
             async with on.stage.session.get(f"{on.stage.url('receiver.test')}/probe"):
                 assert [path for _, path, _, _ in on.receiver.requests] == ["/probe"]
 
-        await on.until(lambda: len(on.receiver.requests) == 2)
-        assert on.faults_of("activity") == ["down, connections refused"]
+        await on.until(lambda: on.faults_of("activity") == ["down, connections refused"])
+        assert len(on.receiver.requests) == 2
 
 
-async def test_connections_are_refused_from_when_to_when_a_rule_says() -> None:
+async def test_connections_are_refused_from_when_to_when_a_rule_says(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scene() as on:
+        moved: list[tuple[str, datetime]] = []
+        for name in ("shut", "reopen"):
+            original = getattr(on.stage.network, name)
+
+            def move(host: str, original: Any = original, name: str = name) -> None:
+                original(host)
+                moved.append((name, on.stage.now()))
+                on.stage.recorder.pulse.beat()
+
+            monkeypatch.setattr(on.stage.network, name, move)
         starts_at = on.stage.now() + timedelta(seconds=0.05)
-        ends_at = on.stage.now() + timedelta(seconds=0.1)
+        ends_at = on.stage.now() + timedelta(seconds=0.2)
         rule = FaultRule(fault=Down(connections="refused"), starts_at=starts_at, ends_at=ends_at)
         on.fake.faults.install(rule)
-        seen: list[bool] = []
 
-        while on.stage.now() < ends_at or not seen[-1]:
-            try:
-                await on.trigger()
-                seen.append(True)
-            except aiohttp.ClientConnectionError:
-                seen.append(False)
-            await asyncio.sleep(0.01)
+        assert (await on.trigger())[0] == 200
+        await on.until(lambda: moved)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await on.trigger()
+        await on.until(lambda: len(moved) == 2)
+        assert (await on.trigger())[0] == 200
 
-        changes = [seen[0], *(now for was, now in pairwise(seen) if was is not now)]
-        assert changes == [True, False, True]
+        assert [name for name, _ in moved] == ["shut", "reopen"]
+        assert starts_at <= moved[0][1] < ends_at <= moved[1][1]
 
 
 async def test_connections_may_be_reset_by_a_vendor_that_is_down() -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from functools import partial
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from fakes.clevertap import CleverTapSettings, FakeCleverTap
+from fakes.kit.http_server import Connection
 from simulator.loop import LiveLoop, run
 from simulator.network import LoopbackNetwork
-from tests.support.fakes import Recorder, stage
+from tests.support.fakes import Pulse, Recorder, stage
 
 SETTINGS = CleverTapSettings(upload_takes_s=0, query_takes_s=0)
 BODY = b'{"d":[{"identity":"u1","type":"event","evtName":"Ordered","ts":1770000000,"evtData":{"sku":"A"}}]}'
@@ -55,8 +59,56 @@ PIECES: dict[str, list[bytes]] = {
 }
 
 
-async def talk(pieces: list[bytes], *, is_own: bool) -> tuple[list[tuple[bytes, bytes]], Recorder]:
-    """Send pieces and a last request; give status and body of each answer, and what was recorded."""
+WHOLE = (UPLOAD, READ, CHUNKED)
+
+
+def has(things: list[Any], count: int) -> bool:
+    return len(things) >= count
+
+
+class Ears:
+    """Counts what servers have read, so that whoever sends can wait for it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.size = 0
+        self.pulse = Pulse()
+        self._is_inside = False
+        for kind in (Connection, web.RequestHandler):
+            monkeypatch.setattr(kind, "data_received", self._hear(kind.data_received))
+
+    def _hear(self, original: Any) -> Any:
+        def data_received(protocol: object, data: bytes) -> None:
+            if self._is_inside:  # handed over from one protocol to the other
+                original(protocol, data)
+                return
+            self.size += len(data)
+            self._is_inside = True
+            try:
+                original(protocol, data)
+            finally:
+                self._is_inside = False
+            self.pulse.beat()
+
+        return data_received
+
+    async def heard(self, size: int, *, or_done: asyncio.Future[Any]) -> None:
+        """Wait until servers have read so much in all, or the conversation is over."""
+        or_done.add_done_callback(lambda _: self.pulse.beat())
+        await self.pulse.until(lambda: self.size >= size or or_done.done())
+
+
+@pytest.fixture
+def ears(monkeypatch: pytest.MonkeyPatch) -> Ears:
+    return Ears(monkeypatch)
+
+
+async def talk(
+    pieces: list[bytes], ears: Ears, *, is_own: bool
+) -> tuple[list[tuple[bytes, bytes]], Recorder]:
+    """Send pieces and a last request; give status and body of each answer, and what was recorded.
+
+    A piece leaves once the server has read the one before, and has answered it where it is answered by itself.
+    """
     async with stage() as made:
         fake = FakeCleverTap(made.surroundings(), SETTINGS)
         network = LoopbackNetwork()
@@ -66,8 +118,11 @@ async def talk(pieces: list[bytes], *, is_own: bool) -> tuple[list[tuple[bytes, 
         reader, writer = await asyncio.open_connection(host, int(port))
         listening = asyncio.create_task(read_all(reader))
         for piece in pieces:
+            heard, answered = ears.size + len(piece), len(made.recorder.exchanges) + 1
             writer.write(piece)
-            await asyncio.sleep(0.01)
+            await ears.heard(heard, or_done=listening)
+            if piece in WHOLE:
+                await made.recorder.pulse.until(partial(has, made.recorder.exchanges, answered))
         writer.write(LAST)
         said = await asyncio.wait_for(listening, 5)
         writer.close()
@@ -88,9 +143,9 @@ async def read_all(reader: asyncio.StreamReader) -> bytes:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES.keys())
-def test_own_server_and_aiohttp_answer_alike(pieces: list[bytes]) -> None:
-    own, ours = run(talk(pieces, is_own=True), loop_factory=LiveLoop)
-    usual, theirs = run(talk(pieces, is_own=False), loop_factory=LiveLoop)
+def test_own_server_and_aiohttp_answer_alike(pieces: list[bytes], ears: Ears) -> None:
+    own, ours = run(talk(pieces, ears, is_own=True), loop_factory=LiveLoop)
+    usual, theirs = run(talk(pieces, ears, is_own=False), loop_factory=LiveLoop)
 
     assert own == usual
     assert len(own) >= 1
@@ -115,7 +170,7 @@ def test_own_server_and_aiohttp_answer_alike(pieces: list[bytes]) -> None:
 
 
 @pytest.mark.slow
-def test_closing_the_network_ends_idle_connections_and_lets_answers_go_out() -> None:
+def test_closing_the_network_ends_idle_connections_and_lets_answers_go_out(ears: Ears) -> None:
     async def check() -> bytes:
         async with stage() as made:
             fake = FakeCleverTap(made.surroundings(), CleverTapSettings(query_takes_s=0.1))
@@ -126,7 +181,7 @@ def test_closing_the_network_ends_idle_connections_and_lets_answers_go_out() -> 
             idle, idle_writer = await asyncio.open_connection(host, int(port))
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(READ)
-            await asyncio.sleep(0.02)
+            await ears.pulse.until(lambda: ears.size >= len(READ))
             await network.close()
             assert await asyncio.wait_for(idle.read(), 5) == b""
             said = await asyncio.wait_for(reader.read(), 5)
