@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -43,7 +43,7 @@ class ClientAssertion:
         ValueError: The key is none, or the package `cryptography` is not installed.
     """
 
-    private_key: str
+    private_key: str = field(repr=False)
     algorithm: Literal["RS256", "RS384", "RS512"] = "RS256"
     key_id: str = ""
     audience: str = ""
@@ -90,6 +90,7 @@ class ClientAssertion:
         try:
             serialization = import_module(f"{_PRIMITIVES}.serialization")
             rsa = import_module(f"{_PRIMITIVES}.asymmetric.rsa")
+            unsupported = import_module("cryptography.exceptions").UnsupportedAlgorithm
         except ImportError as error:
             raise ValueError(
                 "a client assertion is signed with the package cryptography, which is not installed; "
@@ -97,7 +98,7 @@ class ClientAssertion:
             ) from error
         try:
             key = serialization.load_pem_private_key(self.private_key.encode(), password=None)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, unsupported) as error:
             raise ValueError(
                 "private key of a client assertion: wanted an RSA key in PEM, without a password"
             ) from error

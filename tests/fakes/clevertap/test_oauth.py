@@ -3,7 +3,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from base64 import urlsafe_b64decode
+from base64 import b64encode, urlsafe_b64decode
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from fakes.clevertap import CleverTapSettings, ClientAssertion, OAuth, WebhookCampaign, WebhookRefused
 from tests.fakes.clevertap.account import BODY, HOOK, Account, account, with_people
@@ -237,9 +237,25 @@ def no_rsa() -> str:
     return pem(ec.generate_private_key(ec.SECP256R1()))
 
 
+def of_no_known_kind() -> str:
+    """Give a key whose algorithm nobody knows: Ed25519 with another number."""
+    key = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    text = b64encode(key.replace(b"\x06\x03\x2b\x65\x70", b"\x06\x03\x2b\x65\x7f")).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"
+
+
+def test_a_key_shows_in_no_message_about_its_assertion() -> None:
+    key = pem(new_key())
+
+    assert key.splitlines()[1] not in repr(ClientAssertion(private_key=key))
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (lambda: ClientAssertion(private_key=of_no_known_kind()), "wanted an RSA key in PEM"),
         (lambda: ClientAssertion(private_key="-----BEGIN"), "wanted an RSA key in PEM"),
         (lambda: ClientAssertion(private_key=no_rsa()), "wanted an RSA key"),
         (

@@ -410,6 +410,15 @@ async def test_headers_that_http_cannot_carry_are_refused(collection: str, heade
         assert (await on.ask("GET", f"/collections/{collection}"))[1] == {"items": []}
 
 
+@pytest.mark.parametrize("url", ["ftp://a.test/", "a.test", "http://", "{{ Profile.Link }}"])
+async def test_linked_content_is_asked_for_over_http(url: str) -> None:
+    async with controlled("clevertap") as on:
+        status, answer = await on.ask("POST", "/collections/linked_contents", {"name": "x", "url": url})
+
+        assert status == 400
+        assert "request.body $.url" in answer["error"]["message"]
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b'{"fault": NaN}', b'"text"', b"\xff\xfe", b"[" * 5000])
 async def test_bytes_that_are_no_request_are_refused(data: bytes) -> None:
     async with controlled("segment") as on:
