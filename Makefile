@@ -11,7 +11,7 @@ CLIENTS := tests/clients/node_modules/.package-lock.json
 
 .PHONY: demo test slow fuzz kills clients format lint types imports pytest benchmark clean
 
-demo: $(RUN_TIME)  ## play the survey journey: 200 people, 4 days, about a second
+demo: $(RUN_TIME)  ## play the survey journey: 200 people, 4 days, in seconds
 	$(BIN)/python run_sim.py run scenarios/survey_follow_up.yaml
 
 test: lint types imports pytest  ## everything that must be green
