@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -85,7 +86,7 @@ def read_form(raw: bytes) -> dict[str, str | list[str]]:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if number in (float("inf"), float("-inf")):
+    if isinf(number):
         raise ValueError(f"{text} is beyond what a double holds")
     return number
 

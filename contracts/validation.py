@@ -18,7 +18,7 @@ from contracts.plans import OperationPlan, Section, make_plan
 from contracts.violation import NO_CONTRACT, Violation, explain, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from contracts.catalog import Contract, Operation
 
@@ -67,6 +67,33 @@ class Judge:
             return (*found, Violation("request.body", "$", "nothing", "a body"))
         return found
 
+    def of_requests(
+        self, operation: Operation, *, query: Mapping[str, str], content_type: str
+    ) -> Callable[[Body], tuple[Violation, ...]]:
+        """Give what judges requests that differ only in their bodies; the arguments are those of `request`.
+
+        What can be known without a body is looked up here, once.
+        """
+
+        def judge(body: Body) -> tuple[Violation, ...]:
+            return self.request(operation, query=query, content_type=content_type, body=body)
+
+        plan = self._plan(operation)
+        media_type, pointer = plan.request.find(content_type) if plan.request else ("", None)
+        if not pointer or not media_type.endswith("json") or self._judge_query(plan, query):
+            return judge
+        is_valid = self._validator(pointer).is_valid
+
+        def judge_json(body: Body) -> tuple[Violation, ...]:
+            try:
+                if is_valid(body.json()):
+                    return ()
+            except ValueError:  # no JSON, or half of a surrogate pair: below it is put into words
+                pass
+            return judge(body)
+
+        return judge_json
+
     def response(
         self, operation: Operation, *, status: int, content_type: str, body: bytes
     ) -> tuple[Violation, ...]:
@@ -84,6 +111,15 @@ class Judge:
 
     def value(self, pointer: str, value: object, *, where: str = "value") -> tuple[Violation, ...]:
         """Judge a JSON value against the schema at a JSON Pointer inside the document."""
+        try:
+            if self._validator(pointer).is_valid(value):
+                return ()
+        except UnicodeEncodeError:
+            # Python reads `"\ud800"` from JSON into a text that no encoding, and so no other reader, can hold.
+            return (Violation(where, "$", "half of a surrogate pair", "Unicode text"),)
+        return self._explain(pointer, value, where)
+
+    def _validator(self, pointer: str) -> jsonschema_rs.Draft202012Validator:
         validator = self._validators.get(pointer)
         if validator is None:
             schema = {"$ref": f"{self.contract.uri}#{_uri_fragment(pointer)}"}
@@ -91,13 +127,7 @@ class Judge:
                 schema, registry=self._registry_rs, validate_formats=True
             )
             self._validators[pointer] = validator
-        try:
-            if validator.is_valid(value):
-                return ()
-        except UnicodeEncodeError:
-            # Python reads `"\ud800"` from JSON into a text that no encoding, and so no other reader, can hold.
-            return (Violation(where, "$", "half of a surrogate pair", "Unicode text"),)
-        return self._explain(pointer, value, where)
+        return validator
 
     def _plan(self, operation: Operation) -> OperationPlan:
         plan = self._plans.get(operation.id)

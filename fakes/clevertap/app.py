@@ -217,7 +217,7 @@ class FakeCleverTap(Fake):
         return answer
 
     def _upload_at_once(self, call: Call) -> web.Response | FixedAnswer:
-        self._gate.authorise(call)
+        self._gate.authorise_head(call)
         records, unprocessed = self._take_all(call)
         if unprocessed:
             return json_answer(outcome(records, unprocessed))
@@ -232,7 +232,8 @@ class FakeCleverTap(Fake):
         records = body.get("d") if isinstance(body, dict) else None
         if not isinstance(records, list) or len(records) > _MAX_RECORDS:
             raise malformed_request()
-        is_dry = call.query.get("dryRun", "").lower() in _YES
+        query = call.query
+        is_dry = bool(query) and query.get("dryRun", "").lower() in _YES
         unprocessed = []
         for number, record in enumerate(records, start=1):
             try:
@@ -289,18 +290,17 @@ class FakeCleverTap(Fake):
         *,
         is_system: bool = False,
     ) -> None:
-        self.tell(
-            "event_stored",
-            profile.subject,
-            at=event.at,
-            name=name,
-            ts=event.ts,
-            properties=event.properties,
-            object_id=profile.object_id,
-            addressed_by=addressed_by,
-            source=event.source,
-            **({"is_system": True} if is_system else {}),
-        )
+        details = {
+            "name": name,
+            "ts": event.ts,
+            "properties": event.properties,
+            "object_id": profile.object_id,
+            "addressed_by": addressed_by,
+            "source": event.source,
+        }
+        if is_system:
+            details["is_system"] = True
+        self.tell_details("event_stored", profile.subject, details, at=event.at)
 
     async def _connect(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.QUERIES):

@@ -73,6 +73,19 @@ class Gate:
             raise malformed_request()
         return body
 
+    def authorise_head(self, call: Call) -> None:
+        """Look at the credentials and the region, once for all calls with the same head.
+
+        Heads are forgotten when settings change, and with them who was let in.
+
+        Raises:
+            CleverTapError: 401.
+        """
+        known = call.request.head.known
+        if self not in known:
+            self.authorise(call)
+            known[self] = True
+
     def authorise(self, call: Call) -> None:
         """Look at the credentials and the region.
 

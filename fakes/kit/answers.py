@@ -47,14 +47,16 @@ class FixedAnswer:
         response: The answer; nobody changes it.
 
     Attributes:
+        body: Its body.
         answered: What the books say of it, once it was given.
         head: What goes over the wire before the date, once it was written.
     """
 
-    __slots__ = ("answered", "head", "response")
+    __slots__ = ("answered", "body", "head", "response")
 
     def __init__(self, response: web.Response) -> None:
         self.response = response
+        self.body = body_of(response)
         self.answered: Answered | None = None
         self.head = b""
 
@@ -86,7 +88,7 @@ class AnswerWriter:
         """Give an answer as bytes that is given again and again."""
         if not answer.head:
             answer.head = self._start(answer.response).encode()
-        return answer.head + self._date_line(at) + body_of(answer.response)
+        return b"".join((answer.head, self._date_line(at), answer.body))
 
     def _start(self, response: web.Response) -> str:
         if response.status in _WITHOUT_BODY:

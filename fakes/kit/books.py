@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 from contracts.validation import NO_CONTRACT
 from fakes.kit.answers import NO_ANSWER, Answered, body_of
-from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER, Exchange
+from fakes.kit.exchange import Exchange
 from fakes.kit.headers import KeptHeaders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from aiohttp import web
 
     from contracts import Judge, Operation, Violation
+    from contracts.bodies import Body
     from fakes.kit.call import Call
+    from fakes.kit.request import Request
     from fakes.kit.surroundings import Surroundings
 
 __all__ = ["Books"]
@@ -38,7 +41,7 @@ class Books:
 
     def caller(self, call: Call) -> str:
         """Say who calls."""
-        return call.request.headers.get(ACTOR_HEADER) or self._surroundings.caller
+        return call.request.head.actor or self._surroundings.caller
 
     def exchange(
         self,
@@ -65,16 +68,15 @@ class Books:
             fault: See `Exchange`.
         """
         head = call.request.head
-        headers = head.headers
-        return Exchange(
+        fields = (
             call.exchange_id,
-            headers.get(ACTOR_HEADER) or self._surroundings.caller,
+            head.actor or self._surroundings.caller,
             self._vendor,
             self._vendor,
             operation.id if operation else "",
             "operation",
             head.method,
-            call.request.full_url,
+            head.full_url,
             head.kept_headers,
             call.body,
             answered.status,
@@ -85,9 +87,10 @@ class Books:
             1,
             error,
             fault,
-            headers.get(CAUSE_HEADER, ""),
+            head.cause,
             asked + answered.violations,
         )
+        return tuple.__new__(Exchange, fields)  # in half the time that reading twenty arguments takes
 
     def answered(
         self, response: web.Response | None, operation: Operation | None, *, is_judged: bool = True
@@ -109,6 +112,11 @@ class Books:
                 operation, status=response.status, content_type=content_type, body=body
             )
         return Answered(response.status, self._kept_headers.keep(response.headers), body, violations)
+
+    def judge_of(self, request: Request, operation: Operation) -> Callable[[Body], tuple[Violation, ...]]:
+        """Give what judges requests that share a head with this one, from their bodies."""
+        content_type = request.headers.get("Content-Type", "")
+        return self._judge.of_requests(operation, query=request.query, content_type=content_type)
 
     def judge_request(self, call: Call, operation: Operation | None) -> tuple[Violation, ...]:
         """Judge a request."""

@@ -23,9 +23,14 @@ _UNUSUAL: Final = ("Transfer-Encoding", "Content-Encoding", "Expect", "Upgrade")
 
 
 class Heads:
-    """The heads that were read, by their bytes."""
+    """The heads that were read, by their bytes.
 
-    def __init__(self) -> None:
+    Args:
+        scheme: Of the connections that they come by.
+    """
+
+    def __init__(self, scheme: str = "http") -> None:
+        self._scheme = scheme
         self._known: dict[bytes, Head | None] = {}
 
     def read(self, data: bytes) -> Head | None:
@@ -43,11 +48,15 @@ class Heads:
             pass
         if len(self._known) >= _MOST:
             self._known.clear()
-        head = self._known[data] = _read(data)
+        head = self._known[data] = _read(data, self._scheme)
         return head
 
+    def forget(self) -> None:
+        """Read all heads anew from now on, with what others know of them."""
+        self._known.clear()
 
-def _read(data: bytes) -> Head | None:
+
+def _read(data: bytes, scheme: str) -> Head | None:
     if not _PLAIN.fullmatch(data):
         return None
     first, *lines = data.decode("ascii").split("\r\n")[:-2]
@@ -66,4 +75,5 @@ def _read(data: bytes) -> Head | None:
     ):
         return None
     url = URL(target, encoded=True)
-    return Head(method, target, url, CIMultiDictProxy(headers), dict(headers.items()), int(length[0]))
+    proxy = CIMultiDictProxy(headers)
+    return Head(method, target, url=url, headers=proxy, scheme=scheme, content_length=int(length[0]))

@@ -8,14 +8,13 @@ connection begins as a `Connection`; the first thing on it that is not plain mak
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from aiohttp import web
 
 from fakes.kit.breaking import reset
 from fakes.kit.heads import Heads
-from fakes.kit.request import Request
+from fakes.kit.request import Request, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -30,6 +29,7 @@ LARGEST_BODY: Final = 64 * 1024 * 1024
 """Bytes; a larger one reads as empty."""
 
 _END: Final = b"\r\n\r\n"
+_END_LENGTH: Final = len(_END)
 
 
 class Answering(Protocol):
@@ -60,12 +60,21 @@ class HttpServer(web.Server):
     def __init__(self, answering: Answering, **options: Any) -> None:
         super().__init__(self._serve, request_factory=self._make, **options)
         self.answering = answering
-        self.heads = Heads()
+        self._heads = {scheme: Heads(scheme) for scheme in ("http", "https")}
         self.open: dict[Connection, None] = {}
 
     def __call__(self) -> Any:
         """Make a protocol for a new connection."""
         return Connection(self)
+
+    def heads_of(self, transport: asyncio.Transport) -> Heads:
+        """Give the heads that were read from connections like this one."""
+        return self._heads[scheme_of(transport)]
+
+    def forget_heads(self) -> None:
+        """Work out anew what is known of requests by their heads."""
+        for heads in self._heads.values():
+            heads.forget()
 
     def make_usual(self) -> asyncio.Protocol:
         """Make one of aiohttp's own."""
@@ -124,7 +133,9 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: HttpServer) -> None:
         self._server = server
+        self._answering = server.answering
         self._transport: asyncio.Transport | None = None
+        self._heads: Heads
         self._waiting = b""
         self._is_closing = False
         self.task: asyncio.Task[None] | None = None
@@ -137,6 +148,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
+        self._heads = self._server.heads_of(self._transport)
         self._server.open[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the base class has it
@@ -149,14 +161,14 @@ class Connection(asyncio.Protocol):
         if self.task is not None:
             self._waiting += data
             return
-        end = data.find(_END) + len(_END)
-        head = self._server.heads.read(data[:end]) if end >= len(_END) else None
+        end = data.find(_END) + _END_LENGTH
+        head = self._heads.read(data[:end]) if end >= _END_LENGTH else None
         if head is None or len(data) != end + head.content_length:
             self._hand_over(data)
             return
         request, body = Request(head, self._transport), data[end:]
-        answering = self._server.answering
-        written = copy_context().run(answering.answer_at_once, request, body)
+        answering = self._answering
+        written = answering.answer_at_once(request, body)
         if written is not None:
             self._write(written)
         else:
@@ -179,7 +191,7 @@ class Connection(asyncio.Protocol):
     async def _answer(self, answering: Coroutine[Any, Any, web.Response]) -> None:
         try:
             response = await answering
-            self._write(self._server.answering.to_bytes(response))
+            self._write(self._answering.to_bytes(response))
         except ConnectionResetError:
             if self._transport is not None:
                 self._transport.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from multidict import CIMultiDict, CIMultiDictProxy
+
+from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER
 
 if TYPE_CHECKING:
     import asyncio
@@ -14,29 +16,69 @@ if TYPE_CHECKING:
     from aiohttp import web
     from yarl import URL
 
-__all__ = ["Head", "Request"]
+__all__ = ["Head", "Request", "scheme_of"]
 
 _NO_QUERY: Final[Mapping[str, str]] = {}
 
 
-class Head(NamedTuple):
-    """The request line and the headers.
+class Head:
+    """The request line and the headers: all that requests with the same one share, and worked out once for them.
 
-    Attributes:
+    Args:
         method: Upper case.
         target: What stands between method and version: a path with its query, or an absolute URL.
         url: The target, parsed; relative.
         headers: Names compare without case.
-        kept_headers: A copy for the record, shared between requests with the same head.
+        scheme: Of the connection, `http` or `https`.
         content_length: Bytes of the body that follows.
+
+    Attributes:
+        kept_headers: A copy for the record.
+        query: Query parameters; the first of a repeated one.
+        host: The `Host` header; empty when there is none.
+        full_url: The absolute URL, as on the wire.
+        actor: Who the caller says to be; empty for a real client.
+        cause: The journal entry that made the caller call; empty when it names none.
+        known: What others have worked out from this head alone, by whoever did; it is theirs.
     """
 
-    method: str
-    target: str
-    url: URL
-    headers: CIMultiDictProxy[str]
-    kept_headers: Mapping[str, str]
-    content_length: int = 0
+    __slots__ = (
+        "actor",
+        "cause",
+        "content_length",
+        "full_url",
+        "headers",
+        "host",
+        "kept_headers",
+        "known",
+        "method",
+        "query",
+        "target",
+        "url",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        *,
+        url: URL,
+        headers: CIMultiDictProxy[str],
+        scheme: str,
+        content_length: int = 0,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.url = url
+        self.headers = headers
+        self.content_length = content_length
+        self.kept_headers: Mapping[str, str] = dict(headers.items())
+        self.query: Mapping[str, str] = url.query if url.raw_query_string else _NO_QUERY
+        self.host = headers.get("Host", "")
+        self.full_url = f"{scheme}://{self.host}{target}" if target.startswith("/") else target
+        self.actor = headers.get(ACTOR_HEADER, "")
+        self.cause = headers.get(CAUSE_HEADER, "")
+        self.known: dict[object, Any] = {}
 
 
 class Request:
@@ -59,8 +101,15 @@ class Request:
         headers = request.headers
         if not isinstance(headers, CIMultiDictProxy):
             headers = CIMultiDictProxy(CIMultiDict(headers))
-        head = Head(request.method, request.raw_path, request.rel_url, headers, dict(headers.items()))
-        return cls(head, request.transport)
+        transport = request.transport
+        head = Head(
+            request.method,
+            request.raw_path,
+            url=request.rel_url,
+            headers=headers,
+            scheme=scheme_of(transport),
+        )
+        return cls(head, transport)
 
     @property
     def method(self) -> str:
@@ -95,13 +144,12 @@ class Request:
     @property
     def query(self) -> Mapping[str, str]:
         """Query parameters; the first of a repeated one."""
-        url = self.head.url
-        return url.query if url.raw_query_string else _NO_QUERY
+        return self.head.query
 
     @property
     def host(self) -> str:
         """The `Host` header; empty when there is none."""
-        return self.head.headers.get("Host", "")
+        return self.head.host
 
     @property
     def remote(self) -> str:
@@ -112,8 +160,10 @@ class Request:
     @property
     def full_url(self) -> str:
         """The absolute URL, as on the wire."""
-        target = self.head.target
-        if not target.startswith("/"):
-            return target
-        is_secure = self.transport is not None and self.transport.get_extra_info("sslcontext") is not None
-        return f"{'https' if is_secure else 'http'}://{self.host}{target}"
+        return self.head.full_url
+
+
+def scheme_of(transport: asyncio.BaseTransport | None) -> str:
+    """Say by which scheme requests come over a connection: `http` or `https`."""
+    is_secure = transport is not None and transport.get_extra_info("sslcontext") is not None
+    return "https" if is_secure else "http"

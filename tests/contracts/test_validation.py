@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from contracts import Judge, Violation, load_contract, names
+from contracts.bodies import Body
 from contracts.catalog import read_contract
 from contracts.validation import NO_CONTRACT
 
@@ -82,9 +83,11 @@ def asked(
 ) -> list[str]:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     wanted = {"copies": "1", **query} if operation == "sendLetter" else query
-    found = judge.request(
-        judge.contract.operation(operation), query=wanted, content_type=content_type, body=raw
-    )
+    called = judge.contract.operation(operation)
+    found = judge.request(called, query=wanted, content_type=content_type, body=raw)
+    # What is looked up beforehand for many requests changes nothing.
+    alike = judge.of_requests(called, query=wanted, content_type=content_type)
+    assert alike(Body(raw)) == alike(Body(raw)) == found
     return [str(violation) for violation in found]
 
 

@@ -148,6 +148,20 @@ async def test_clevertap_takes_new_limits_at_once() -> None:
         assert (await upload())[0] == 429
 
 
+async def test_who_was_let_in_without_waiting_is_asked_again_once_settings_change() -> None:
+    async with controlled("clevertap") as on:
+        url, settings = on.stage.url(on.fake.host), on.fake.settings
+        keys = {"X-CleverTap-Account-Id": settings.account_id, "X-CleverTap-Passcode": settings.passcode}
+        record = {"type": "event", "identity": "u1", "evtName": "Seen"}
+        found = []
+        for passcode in (settings.passcode, "another", settings.passcode):
+            await change(on, upload_takes_s=0, passcode=passcode)
+            for _ in range(2):
+                status, _ = await call(on, "POST", f"{url}/1/upload", {"d": [record]}, **keys)
+                found.append(status)
+        assert found == [200, 200, 401, 401, 200, 200]
+
+
 async def test_segment_takes_a_new_rate_and_window_at_once() -> None:
     async with controlled("segment") as on:
         source = on.fake.state.add_source("web")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from email.utils import format_datetime
+from random import Random
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -11,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.clevertap import CleverTapSettings, FakeCleverTap
+from fakes.kit import Surroundings
 from fakes.kit.answers import AnswerWriter, FixedAnswer
-from tests.support.fakes import START, stage
+from fakes.kit.heads import Heads
+from fakes.kit.request import Request
+from tests.support.fakes import START, Recorder, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -88,3 +93,31 @@ async def test_every_giving_of_a_fixed_answer_is_judged() -> None:
         for exchange in made.recorder.exchanges:
             assert {violation.where for violation in exchange.violations} == {"response.body"}
             assert "splendid" in str(exchange.violations)
+
+
+async def test_what_an_upload_sets_off_names_it_and_what_comes_after_does_not() -> None:
+    recorder = Recorder()
+    surroundings = Surroundings(
+        now=lambda: START,
+        random=Random(7),
+        observer=recorder,
+        mail_host=recorder,
+        phone_network=recorder,
+        url_of=lambda host: f"https://{host}",
+    )
+    fake = FakeCleverTap(surroundings, AT_ONCE)
+    body = json.dumps({"d": [PROFILE]}).encode()
+    lines = {"Host": "127.0.0.1", "Content-Type": "application/json", **KEYS, "Content-Length": len(body)}
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    head = Heads("https").read(f"POST /1/upload?dryRun=0 HTTP/1.1\r\n{text}\r\n".encode())
+    assert head is not None
+
+    for _ in range(2):
+        written = fake.answer_at_once(Request(head, None), body)
+        assert written is not None
+        assert written.startswith(b"HTTP/1.1 200 OK\r\n")
+    fake.tell("later", "u1")
+
+    first, second = (exchange.id for exchange in recorder.exchanges)
+    assert [fact.cause for fact in recorder.facts] == [first, second, ""]
+    assert {exchange.url for exchange in recorder.exchanges} == {"https://127.0.0.1/1/upload?dryRun=0"}
