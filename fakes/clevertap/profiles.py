@@ -114,7 +114,8 @@ class Profile:
     @property
     def device(self) -> Device:
         """The device seen last."""
-        return max(self.devices, key=lambda device: device.last_seen_at)
+        devices = self.devices
+        return devices[0] if len(devices) == 1 else max(devices, key=lambda device: device.last_seen_at)
 
     @property
     def identity(self) -> str:
@@ -127,7 +128,10 @@ class Profile:
         email = self.properties.get("Email")
         if isinstance(email, str):
             return email.lower()
-        return next((identity.lower() for identity in reversed(self.identities) if is_email(identity)), "")
+        for identity in reversed(self.identities):
+            if is_email(identity):
+                return identity.lower()
+        return ""
 
     @property
     def subject(self) -> str:

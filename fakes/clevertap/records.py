@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NotRequired, TypedDict
 
 from fakes.clevertap.errors import Code, RecordFault
 from fakes.clevertap.local_time import ZONE_KEYS
@@ -56,7 +55,11 @@ RESERVED_EVENTS: Final = (
 
 _RESERVED: Final = frozenset(folded(name) for name in RESERVED_EVENTS)
 _CHARGED: Final = folded("Charged")
+_NESTED: Final = (dict, list)
 _MAX_ITEMS: Final = 256
+_AFTER_LAST_TS: Final = 10_000_000_000
+"""UNIX seconds; thirteen digits are milliseconds, which are refused."""
+
 _OBJECT_ID: Final = re.compile(r"(?:_w_|__h|__|-h|-|~h|~)?[A-Za-z0-9()!:@$_-]{1,64}")
 """A prefix by the kind of device, and what a server, an SDK or an app chose. Source: clevertap-web-sdk."""
 _PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -85,21 +88,11 @@ class UploadRecord(TypedDict):
     tokenData: NotRequired[dict[str, Any]]
 
 
-class AddressKind(StrEnum):
-    """By what a record names its profile, in the order in which they are looked up."""
+AddressKind = Literal["objectId", "identity", "FBID", "GPID"]
+"""By what a record names its profile."""
 
-    OBJECT_ID = "objectId"
-    IDENTITY = "identity"
-    FBID = "FBID"
-    GPID = "GPID"
-
-
-_ADDRESS_KINDS: Final = tuple(
-    (kind, kind.value) for kind in AddressKind
-)  # going through an enum takes its time
-
-
-_NAMES: Final = {kind: kind.value for kind in AddressKind}  # to ask an enum for them takes its time
+_ADDRESS_KINDS: Final[tuple[AddressKind, ...]] = ("objectId", "identity", "FBID", "GPID")
+"""In the order in which they are looked up."""
 
 
 class Address(NamedTuple):
@@ -115,12 +108,12 @@ class Address(NamedTuple):
     def first(self) -> dict[str, str]:
         """The identifier looked up first, for facts: `kind` and `value`."""
         kind, value = self.by[0]
-        return {"kind": _NAMES[kind], "value": value}
+        return {"kind": kind, "value": value}
 
     def get(self, kind: AddressKind) -> str:
         """Give one identifier; empty when it is absent."""
         for known, value in self.by:
-            if known is kind:
+            if known == kind:
                 return value
         return ""
 
@@ -185,8 +178,8 @@ def check_record(
     address = _address(record)
     if not address.by:
         raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.IDENTIFIER)
-    object_id = address.get(AddressKind.OBJECT_ID)
-    if object_id and not _OBJECT_ID.fullmatch(object_id):
+    first, value = address.by[0]
+    if first == "objectId" and not _OBJECT_ID.fullmatch(value):
         raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.OBJECT_ID)
     ts = _timestamp(record.get("ts"), now=now, accept_iso=settings.accept_iso_ts)
     if kind == "event":
@@ -196,16 +189,20 @@ def check_record(
 
 def _address(record: Mapping[str, Any]) -> Address:
     found = []
-    for kind, name in _NAMES.items():
-        value = record.get(name)
+    for kind in _ADDRESS_KINDS:
+        value = record.get(kind)
+        if value is None or isinstance(value, bool):
+            continue
         # A number is taken as its text: clients send numeric customer ids unquoted.
-        text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        text = value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
         if text.strip():
             found.append((kind, text))
     return Address(tuple(found))
 
 
 def _timestamp(value: Any, *, now: Callable[[], datetime], accept_iso: bool) -> int:
+    if type(value) is int and 0 < value < _AFTER_LAST_TS:
+        return value
     if value is None:
         return int(now().timestamp())
     if isinstance(value, str) and accept_iso and not value.isdigit():
@@ -215,8 +212,7 @@ def _timestamp(value: Any, *, now: Callable[[], datetime], accept_iso: bool) -> 
             raise RecordFault(Code.TIMESTAMP) from None
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         value = int(value)
-    # Thirteen digits are milliseconds, which are refused.
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 10_000_000_000:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _AFTER_LAST_TS:
         raise RecordFault(Code.TIMESTAMP)
     return value
 
@@ -256,18 +252,18 @@ def _event_properties(
     changed: list[str] = []
     for key, value in data.items():
         stored = value
-        if isinstance(value, dict | list):
+        if isinstance(value, str):
+            stored = cut(value)
+        elif isinstance(value, _NESTED):
             if not (may_have_items and key == "Items" and _are_items(value)):
                 raise RecordFault(Code.EVENT_STRUCTURE, key)
             stored = [_event_properties(item, may_have_items=False)[0] for item in value]
         elif value is None:
             continue
-        else:
-            stored = cut(value)
         name = clean_name(key)
         if name:
             properties[name] = stored
-        if name != key or stored != value:
+        if name != key or (stored is not value and stored != value):
             changed.append(key)
     return properties, tuple(changed)
 
@@ -356,7 +352,7 @@ _NEVER_NESTED: Final = (
 
 
 def _token(record: Mapping[str, Any], address: Address) -> TokenRecord:
-    object_id = address.get(AddressKind.OBJECT_ID)
+    object_id = address.get("objectId")
     if not object_id:
         raise RecordFault(Code.TOKEN_OBJECT_ID)
     data = record.get("tokenData")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fakes.clevertap.errors import Code, RecordFault
 from fakes.clevertap.profiles import Device, Profile, StoredEvent, folded, identity_key, platform_of
@@ -32,8 +31,7 @@ _MAX_DEVICES: Final = 50
 _SYSTEM: Final = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What a record led to.
 
     Attributes:
@@ -142,8 +140,8 @@ class CleverTapState:
         """
         checked = check_record(record, now=self._now, settings=self._settings, discarded=self._discarded)
         if (
-            isinstance(checked, EventRecord)
-            and len(self._event_names) >= self._settings.max_event_types
+            len(self._event_names) >= self._settings.max_event_types
+            and isinstance(checked, EventRecord)
             and folded(checked.name) not in self._event_names
         ):
             raise RecordFault(Code.OTHER, "Event Name is incorrect. Limit of event types reached")
@@ -157,7 +155,7 @@ class CleverTapState:
                 self.error_stream.append(f"event {record.name}: {key} not stored as it was sent")
             return Stored(profile, is_new, self._append(profile, record))
         if isinstance(record, TokenRecord):
-            object_id = record.address.get(AddressKind.OBJECT_ID)
+            object_id = record.address.get("objectId")
             next(
                 device for device in profile.devices if device.object_id == object_id
             ).push_token = record.token
@@ -170,7 +168,7 @@ class CleverTapState:
 
     def store_system_event(self, profile: Profile, name: str, properties: Mapping[str, Any]) -> StoredEvent:
         """Store one of CleverTap's own events on a profile, now."""
-        address = Address(((AddressKind.OBJECT_ID, profile.current.object_id),))
+        address = Address((("objectId", profile.current.object_id),))
         ts = int(self._now().timestamp())
         return self._append(profile.current, EventRecord(address, ts, name, dict(properties), _SYSTEM))
 
@@ -189,11 +187,14 @@ class CleverTapState:
 
     def _find_or_create(self, address: Address) -> tuple[Profile, bool]:
         profile = self._find(address)
+        by = address.by
+        if profile is not None and len(by) == 1 and by[0][0] != "objectId" and profile.devices:
+            return profile, False  # it was found by all that is known of it
         is_new = profile is None
         if profile is None:
             self._created += 1
             profile = self._profiles[self._created] = Profile(self._created)
-        object_id = address.get(AddressKind.OBJECT_ID)
+        object_id = address.get("objectId")
         if (
             object_id
             and not is_new
@@ -201,28 +202,28 @@ class CleverTapState:
             and len(profile.devices) >= _MAX_DEVICES
         ):
             # A 51st device is kept apart, without the identity.
-            return self._find_or_create(Address(((AddressKind.OBJECT_ID, object_id),)))
-        for kind, value in address.by:
+            return self._find_or_create(Address((("objectId", object_id),)))
+        for kind, value in by:
             self._attach(profile, kind, value)
         if not profile.devices:
-            self._attach(profile, AddressKind.OBJECT_ID, draw_uuid(self._random).replace("-", ""))
+            self._attach(profile, "objectId", draw_uuid(self._random).replace("-", ""))
         return profile, is_new
 
     def _find(self, address: Address) -> Profile | None:
         for kind, value in address.by:
-            if kind is AddressKind.OBJECT_ID:
+            if kind == "objectId":
                 found = self._by_object_id.get(value)
-            elif kind is AddressKind.IDENTITY:
+            elif kind == "identity":
                 found = self.profile_by_identity(value)
             else:
-                found = (self._by_fbid if kind is AddressKind.FBID else self._by_gpid).get(value)
+                found = (self._by_fbid if kind == "FBID" else self._by_gpid).get(value)
             if found is not None:
                 return found
         return None
 
     def _attach(self, profile: Profile, kind: AddressKind, value: str) -> None:
         """Put an identifier on a profile unless somebody has it; a device is also seen now."""
-        if kind is AddressKind.OBJECT_ID:
+        if kind == "objectId":
             owner = self._by_object_id.setdefault(value, profile)
             if owner is not profile:
                 return
@@ -231,15 +232,13 @@ class CleverTapState:
                 known.last_seen_at = self._now()
             else:
                 profile.devices.append(Device(value, platform_of(value), self._now()))
-        elif kind is AddressKind.IDENTITY:
+        elif kind == "identity":
             # An identity that is the profile's own address finds it, but is no new identity.
             if self.profile_by_identity(value) is None:
                 self._by_identity[identity_key(value)] = profile
                 profile.identities.append(value)
         else:
-            index, own = (
-                (self._by_fbid, profile.fbids) if kind is AddressKind.FBID else (self._by_gpid, profile.gpids)
-            )
+            index, own = (self._by_fbid, profile.fbids) if kind == "FBID" else (self._by_gpid, profile.gpids)
             if index.setdefault(value, profile) is profile and value not in own:
                 own.append(value)
 
