@@ -27,18 +27,17 @@ _READ_BATCHES: Final = 16
 
 _STEP: Final = tuple(field.name for field in fields(Step))
 _NOTE: Final = tuple(field.name for field in fields(Note))
-_KINDS: Final = {kind: kind.value for kind in EntryKind}
 _VALUES: Final[dict[type, tuple[int, Any]]] = {
     Exchange: (0, tuple),
     Fact: (1, tuple),
     Step: (2, attrgetter(*_STEP)),
     Note: (3, attrgetter(*_NOTE)),
 }
-_MAKERS: Final[tuple[Any, ...]] = (
-    Exchange._make,
-    Fact._make,
-    lambda values: Step(**dict(zip(_STEP, values, strict=True))),
-    lambda values: Note(**dict(zip(_NOTE, values, strict=True))),
+_MAKERS: Final[tuple[tuple[EntryKind, Any], ...]] = (
+    (EntryKind.EXCHANGE, Exchange._make),
+    (EntryKind.FACT, Fact._make),
+    (EntryKind.STEP, lambda values: Step(**dict(zip(_STEP, values, strict=True)))),
+    (EntryKind.NOTE, lambda values: Note(**dict(zip(_NOTE, values, strict=True)))),
 )
 
 
@@ -122,7 +121,7 @@ class Spool:
         recent, batch_of = self._recent, self._batch_of
         numbers = list(islice(recent, self._batch_size))
         packed = pickle.dumps(
-            [(number, *_pack(recent.pop(number))) for number in numbers], protocol=pickle.HIGHEST_PROTOCOL
+            [_pack(number, recent.pop(number)) for number in numbers], protocol=pickle.HIGHEST_PROTOCOL
         )
         missing = max(numbers) + 1 - len(batch_of)
         if missing > 0:
@@ -149,10 +148,12 @@ class Spool:
         return found
 
 
-def _pack(entry: Entry) -> tuple[Any, ...]:
-    code, values = _VALUES[type(entry.payload)]
-    return entry.id, entry.at, _KINDS[entry.kind], entry.causes, code, values(entry.payload)
+def _pack(number: int, entry: Entry) -> tuple[Any, ...]:
+    identity, at, _, payload, causes = entry
+    code, values = _VALUES[type(payload)]
+    return number, identity, at, causes, code, values(payload)
 
 
-def _unpack(identity: str, at: Any, kind: str, causes: tuple[str, ...], code: int, values: Any) -> Entry:
-    return Entry(identity, at, EntryKind(kind), _MAKERS[code](values), causes)
+def _unpack(identity: str, at: Any, causes: tuple[str, ...], code: int, values: Any) -> Entry:
+    kind, make = _MAKERS[code]
+    return Entry(identity, at, kind, make(values), causes)
