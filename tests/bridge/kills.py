@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
-import socket
 import sys
 from base64 import b64encode
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
-from tests.bridge.rig import OBJECT_ID, SETTINGS, activity, clevertap_answer, identify, track
+from bridge.engagement import iso
+from tests.bridge.rig import SETTINGS, activity, clevertap_answer, identify, track
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 _PATIENCE_S = 60.0
-"""Real seconds after which something that must come about does not."""
+"""Real seconds without any progress, after which something that must come about does not."""
+_FIRST_OPEN = datetime(2026, 3, 2, 3, 0, 0, 250_000, tzinfo=UTC)
+"""When the first person opened their e-mail; each further one did so a second later."""
 
 
 @dataclass
@@ -46,6 +51,16 @@ class Vendors:
         body = json.loads(await request.read())
         path = request.path
         answer: web.Response = web.json_response({"success": True, "ref": "r-1"})
+        if path == "/1/upload":
+            answer = clevertap_answer(len(body["d"]))
+        self.count(path, body)
+        if self.kills_at and self.kills_at in path and self.victim is not None:
+            self.victim.kill()  # it has sent, and hears no answer
+        await asyncio.sleep(self.wait_s)
+        return answer
+
+    def count(self, path: str, body: Any) -> None:
+        """Count the records of a call, each by what tells it from all others: whose it is is always part of that."""
         if "/triggerCampaign/" in path:
             self.triggers[body["email"]] += 1
         elif path.endswith("/addToList"):
@@ -53,20 +68,28 @@ class Vendors:
         elif path.endswith("/addEvent"):
             self.events[f"{body['email']} {body['event_name']}"] += 1
         elif path == "/1/upload":
-            self.uploads.update(f"{each['evtName']} {each['ts']}" for each in body["d"])
-            answer = clevertap_answer(len(body["d"]))
+            self.uploads.update(
+                f"{each.get('objectId') or each['identity']} {each['evtName']} {each['ts']}"
+                for each in body["d"]
+            )
         elif path == "/v1/batch":
             self.messages.update(each["messageId"] for each in body["batch"])
-        if self.kills_at and self.kills_at in path and self.victim is not None:
-            self.victim.kill()  # it has sent, and hears no answer
-        await asyncio.sleep(self.wait_s)
-        return answer
+
+    @property
+    def counters(self) -> dict[str, Counter[str]]:
+        """What came, by operation."""
+        return {
+            "triggerCampaign": self.triggers,
+            "addToList": self.contacts,
+            "addEvent": self.events,
+            "upload": self.uploads,
+            "track": self.messages,
+        }
 
     @property
     def total(self) -> int:
         """How many records came."""
-        every = (self.triggers, self.contacts, self.events, self.uploads, self.messages)
-        return sum(seen.total() for seen in every)
+        return sum(seen.total() for seen in self.counters.values())
 
 
 @dataclass
@@ -84,7 +107,7 @@ class Bridge:
     """One process."""
 
     process: asyncio.subprocess.Process
-    url: str
+    url: str = ""
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -113,11 +136,10 @@ class Town:
         self, point: str = "never", operation: str = "track", *, clock_s: float = 0, is_awaited: bool = True
     ) -> Bridge:
         """Start a bridge that will die at a point; wait until it listens, or is dead."""
-        port = _free_port()
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         settings = {
             **SETTINGS,
-            "port": port,
+            "port": 0,  # one that was looked for before could be somebody else's by now
             "clevertap_url": self.vendors.url,
             "mailmodo_url": self.vendors.url,
             "segment_url": self.vendors.url,
@@ -137,13 +159,15 @@ class Town:
             cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=log,
         )  # fmt: skip
         log.close()
-        bridge = Bridge(process, f"http://127.0.0.1:{port}")
+        bridge = Bridge(process)
         self.bridges.append(bridge)
         if is_awaited:
             assert process.stdout is not None
             async with asyncio.timeout(_PATIENCE_S):
                 line = await process.stdout.readline()
-            assert line, (self.folder / "bridge.log").read_text()
+            found = re.search(r"http://\S+", line.decode())
+            assert found, (self.folder / "bridge.log").read_text()
+            bridge.url = found[0]
         return bridge
 
     async def post(self, webhooks: Iterable[Webhook], bridge: Bridge, *, again: bool = False) -> None:
@@ -161,13 +185,22 @@ class Town:
                 continue  # as a vendor it will try again
 
     async def settled(self, bridge: Bridge) -> dict[str, int]:
-        """Wait until nothing is pending, and give the counts."""
-        async with asyncio.timeout(_PATIENCE_S):
+        """Wait until nothing is pending, and give the counts.
+
+        How much there is to hand over depends on how fast the machine took it in, so that patience is for each step:
+        it is over when nothing more is settled.
+        """
+        loop = asyncio.get_running_loop()
+        least: int | None = None
+        async with asyncio.timeout(_PATIENCE_S) as patience:
             while True:
                 async with self.session.get(f"{bridge.url}/healthz") as response:
                     counts: dict[str, int] = (await response.json())["counts"]
                 if counts["pending"] == 0:
                     return counts
+                if least is None or counts["pending"] < least:
+                    least = counts["pending"]
+                    patience.reschedule(loop.time() + _PATIENCE_S)
                 await asyncio.sleep(0.02)
 
     async def ended(self) -> None:
@@ -197,9 +230,13 @@ async def town(folder: Path, store: dict[str, Any], **changes: Any) -> AsyncIter
 
 
 def story(number: int, *, run: str = "") -> list[Webhook]:
-    """Give what vendors say of one person: it leads to every operation once, and to the message of an activity."""
-    name = f"{run}{number}"
+    """Give what vendors say of one person: it leads to every operation once, and to the message of an activity.
+
+    No two people of any runs share an address or an id, and no two of one run the instant of an activity.
+    """
+    name = f"{run}-{number}" if run else str(number)
     email = f"p{name}@example.com"
+    object_id = blake2b(name.encode(), digest_size=16).hexdigest()
     return [
         Webhook(
             "/sources/segment",
@@ -213,7 +250,7 @@ def story(number: int, *, run: str = "") -> list[Webhook]:
         ),
         Webhook(
             "/sources/clevertap/ct-secret/campaigns/camp-1",
-            {"email": email, "clevertap_id": OBJECT_ID, "trigger_id": f"tr-{name}", "data": {}},
+            {"email": email, "clevertap_id": object_id, "trigger_id": f"tr-{name}", "data": {}},
         ),
         Webhook(
             "/sources/mailmodo/mm-secret",
@@ -221,14 +258,8 @@ def story(number: int, *, run: str = "") -> list[Webhook]:
                 "Email Opened",
                 id_=f"a-{name}",
                 email=email,
-                occurred_at=f"2026-03-02T03:{number // 60 % 60:02}:{number % 60:02}.250Z",
+                clevertap_id=object_id,
+                occurred_at=iso(_FIRST_OPEN + timedelta(seconds=number)),
             ),
         ),
     ]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
