@@ -66,7 +66,7 @@ class NoStore:
     async def counts(self) -> Counts:
         return Counts()
 
-    def listen(self, _wake: object) -> None: ...
+    def listen(self, _wake: object, _repaused: object) -> None: ...
 
     async def claim(self, *_what: object, **_how: object) -> tuple[()]:
         return ()

@@ -79,7 +79,7 @@ class Bridge:
         self._now = now
         self._random = random
         self._store = make_store(settings)
-        self._store.listen(self._wake)
+        self._store.listen(self._wake, self._repaused)
         self.telemetry = Telemetry(open_spans() if settings.tracing else NO_SPANS)
         self._table = load_table(settings.routing_file)
         self._take_up(settings)
@@ -267,6 +267,11 @@ class Bridge:
         dispatcher = self._dispatchers.get(destination)
         if dispatcher is not None:  # none yet for a destination that a reload is turning on: it starts awake
             dispatcher.wake()
+
+    def _repaused(self, destination: str) -> None:
+        dispatcher = self._dispatchers.get(destination)
+        if dispatcher is not None:
+            dispatcher.repaused()
 
     def _wake_all(self) -> None:
         for dispatcher in self._dispatchers.values():

@@ -91,6 +91,11 @@ class Dispatcher:
         """Look for due deliveries soon."""
         self._wake.set()
 
+    def repaused(self) -> None:
+        """Read the pause again soon: another bridge has changed it."""
+        self._pausing.repaused()
+        self.wake()
+
     async def stop(self, *, grace_s: float) -> None:
         """Claim nothing more, let calls in flight end, and cut off those that take longer than the grace."""
         self._is_stopping = True
@@ -130,11 +135,15 @@ class Dispatcher:
         """Claim and send until every slot is taken or nothing is due."""
         limits = self._limits
         while not self._is_stopping:
+            await self._pausing.catch_up()
             slots = self._free_slots()
             if slots == 0:
                 return
-            if self._pacer.is_shared and not self._is_more_due and not await self._is_due():
+            is_asked_first = self._pacer.is_shared or self._pausing.is_probe_shared
+            if is_asked_first and not self._is_more_due and not await self._is_due():
                 return
+            if not await self._pausing.take_probe(now_ms=self._now_ms()):
+                continue
             # Turns come before claims: what is claimed has to be sent soon.
             taken = await self._pacer.take(slots if limits.records == 1 else 1)
             turns = taken.number
@@ -143,9 +152,8 @@ class Dispatcher:
             limit = turns if limits.records == 1 else limits.records
             if self._pausing.is_probing:
                 limit = 1
-            claimed = await self._store.claim(
-                self.name, limit, now_ms=self._now_ms(), lease_ms=self._lease_ms
-            )
+            found = await self._pausing.claim(limit, now_ms=self._now_ms(), lease_ms=self._lease_ms)
+            claimed = found or ()
             self._is_more_due = len(claimed) == limit
             groups = [[(each,)] for each in claimed] if limits.records == 1 else [self._split(claimed)]
             calls = len(groups) if claimed else 0
@@ -153,7 +161,8 @@ class Dispatcher:
                 self._spawn(group)
             if calls < turns:
                 await self._pacer.give_back(taken, turns - calls)
-            if not claimed:
+            if found == ():
+                await self._pausing.give_probe_back(now_ms=self._now_ms())
                 return
 
     def _free_slots(self) -> int:
@@ -234,6 +243,7 @@ class Dispatcher:
             deliveries = await self._start(deliveries)
         if not deliveries:
             return ()
+        probes = self._pausing.probes
         with self._telemetry.call(self.name, deliveries) as seen:
             end = await self._sender.send(self._destination.call(deliveries))
             seen.ended(end)
@@ -251,7 +261,7 @@ class Dispatcher:
         if verdicts[0].what is What.HALVE and len(deliveries) > 1:
             middle = len(deliveries) // 2
             return deliveries[:middle], deliveries[middle:]
-        await self._pause_or_resume(verdicts, is_answered=not isinstance(end, Failed))
+        await self._pause_or_resume(verdicts, probes=probes, is_answered=not isinstance(end, Failed))
         await self._settle(self._settler.settle(deliveries, verdicts, now_ms=self._now_ms()))
         return ()
 
@@ -264,15 +274,15 @@ class Dispatcher:
             await self._settle(self._settler.settle(refused, verdicts, now_ms=self._now_ms()))
         return passed
 
-    async def _pause_or_resume(self, verdicts: Sequence[Verdict], *, is_answered: bool) -> None:
+    async def _pause_or_resume(self, verdicts: Sequence[Verdict], *, probes: int, is_answered: bool) -> None:
         now_ms = self._now_ms()
         refused = next((each for each in verdicts if each.what is What.PAUSE), None)
         asked_s = self._settler.asked_s(verdicts)
         try:
             if refused is not None:
-                await self._pausing.pause_for_credentials(refused.reason, now_ms=now_ms)
+                await self._pausing.pause_for_credentials(refused.reason, probes=probes, now_ms=now_ms)
             elif is_answered:
-                await self._pausing.resume()
+                await self._pausing.resume(probes=probes)
             if asked_s is not None:
                 reason = next(each.reason for each in verdicts if each.wait_s is not None)
                 await self._pausing.pause_as_asked(asked_s, reason, now_ms=now_ms)
@@ -305,7 +315,8 @@ class Dispatcher:
 
     async def _arm(self) -> None:
         """Set the one timer to the next moment at which something can be done; none when a call's end will wake us."""
-        if self._is_stopping or len(self._in_flight) >= self._limits.concurrency:
+        most = 1 if self._pausing.is_probing else self._limits.concurrency
+        if self._is_stopping or len(self._in_flight) >= most:
             return
         due_ms = await self._store.next_due_ms(self.name)
         if due_ms is None:

@@ -1,6 +1,6 @@
 """Inbox and outbox: the protocol, with SQLite or Postgres behind it."""
 
-from bridge.store.base import SharedTurns, Store
+from bridge.store.base import SharedPauses, SharedTurns, Store
 from bridge.store.factory import make_store
 from bridge.store.records import (
     OPEN,
@@ -39,6 +39,7 @@ __all__ = [
     "Plan",
     "Planner",
     "Settlement",
+    "SharedPauses",
     "SharedTurns",
     "SqliteStore",
     "Standing",

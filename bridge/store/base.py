@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         Turns,
     )
 
-__all__ = ["SharedTurns", "Store"]
+__all__ = ["SharedPauses", "SharedTurns", "Store"]
 
 
 @runtime_checkable
@@ -49,6 +49,29 @@ class SharedTurns(Protocol):
 
     async def give_turns_back(self, destination: str, number: int, *, at_ms: int) -> None:
         """Give back so many of the turns that were taken together at an instant and were not needed."""
+        ...
+
+
+@runtime_checkable
+class SharedPauses(Protocol):
+    """What a store can do beside when several bridges share it: let none of them pass over a pause of another."""
+
+    async def claim_under(
+        self, pause: Pause | None, destination: str, limit: int, *, now_ms: int, lease_ms: int
+    ) -> tuple[Delivery, ...] | None:
+        """Claim as long as the pause that the caller goes by is the one that is kept, see `Store.claim`.
+
+        Returns:
+            What was claimed; None when another pause is kept, or none: nothing was claimed then.
+        """
+        ...
+
+    async def change_pause(self, destination: str, *, old: Pause | None, new: Pause | None) -> bool:
+        """Keep or end a pause if the one that the caller goes by is still kept, and tell the other bridges.
+
+        Returns:
+            Whether it was; if not, nothing was changed.
+        """
         ...
 
 
@@ -77,8 +100,13 @@ class Store(Protocol):
         """Finish what is queued and close it. Claims stay; `release` hands them back."""
         ...
 
-    def listen(self, wake: Callable[[str], None]) -> None:
-        """Have a destination woken when another process makes something due for it. Only a hint: it may be lost."""
+    def listen(self, wake: Callable[[str], None], repaused: Callable[[str], None]) -> None:
+        """Hear of destinations when another process changes something. Only hints: they may be lost.
+
+        Args:
+            wake: Something is due there.
+            repaused: Its pause is another.
+        """
         ...
 
     async def take_in(self, intakes: Sequence[Intake], planner: Planner) -> tuple[bool, ...]:

@@ -15,12 +15,13 @@ from bridge.store import (
     postgres_intake,
     postgres_names,
     postgres_outbox,
+    postgres_pauses,
     postgres_reports,
     postgres_turns,
 )
 from bridge.store.batcher import Batcher
 from bridge.store.postgres_link import Link
-from bridge.store.records import Pause, State
+from bridge.store.records import State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Delivery,
         DeliveryFile,
         Intake,
+        Pause,
         Planner,
         Settlement,
         Standing,
@@ -75,9 +77,9 @@ class PostgresStore:
         await self._intake.finish()
         await self._link.close()
 
-    def listen(self, wake: Callable[[str], None]) -> None:
-        """Have destinations woken by what other bridges take in, see `Store.listen`."""
-        self._link.listen(wake)
+    def listen(self, wake: Callable[[str], None], repaused: Callable[[str], None]) -> None:
+        """Hear what other bridges change, see `Store.listen`."""
+        self._link.listen(wake, repaused)
 
     async def take_in(self, intakes: Sequence[Intake], planner: Planner) -> tuple[bool, ...]:
         """Store pieces with their outcomes, see `Store.take_in`."""
@@ -87,12 +89,26 @@ class PostgresStore:
         self, destination: str, limit: int, *, now_ms: int, lease_ms: int
     ) -> tuple[Delivery, ...]:
         """Claim what is due, see `Store.claim`."""
+        claimed = await self._claim(destination, limit, under=None, now_ms=now_ms, lease_ms=lease_ms)
+        return claimed or ()
+
+    async def claim_under(
+        self, pause: Pause | None, destination: str, limit: int, *, now_ms: int, lease_ms: int
+    ) -> tuple[Delivery, ...] | None:
+        """Claim what is due if no other pause is kept, see `SharedPauses.claim_under`."""
+        under = postgres_pauses.version(pause)
+        return await self._claim(destination, limit, under=under, now_ms=now_ms, lease_ms=lease_ms)
+
+    async def _claim(
+        self, destination: str, limit: int, *, under: list[int] | None, now_ms: int, lease_ms: int
+    ) -> tuple[Delivery, ...] | None:
         return await self._write(
             lambda session: postgres_outbox.claim(
                 session,
                 destination,
                 limit,
                 claimer=self._link.claimer,
+                under=under,
                 now_ms=now_ms,
                 lease_ms=lease_ms,
             )
@@ -145,25 +161,21 @@ class PostgresStore:
     async def pauses(self) -> dict[str, Pause]:
         """Give pauses, see `Store.pauses`."""
         async with self._link.session() as session:
-            rows = await session.fetch(
-                "SELECT destination, until_ms, reason, probes FROM pauses ORDER BY destination"
-            )
-        return {row["destination"]: Pause(row["until_ms"], row["reason"], row["probes"]) for row in rows}
+            return await postgres_pauses.pauses(session)
 
     async def set_pause(self, destination: str, pause: Pause | None) -> None:
         """Keep or end a pause, see `Store.set_pause`."""
         async with self._link.session() as session:
-            if pause is None:
-                await session.execute("DELETE FROM pauses WHERE destination = $1", destination)
-                return
-            await session.execute(
-                "INSERT INTO pauses VALUES ($1, $2, $3, $4)"
-                " ON CONFLICT (destination) DO UPDATE SET until_ms = $2, reason = $3, probes = $4",
-                destination,
-                pause.until_ms,
-                pause.reason,
-                pause.probes,
-            )
+            await postgres_pauses.set_pause(session, destination, pause)
+
+    async def change_pause(self, destination: str, *, old: Pause | None, new: Pause | None) -> bool:
+        """Keep or end a pause that is still as the caller knows it, see `SharedPauses.change_pause`."""
+        return await self._write(
+            lambda session: postgres_pauses.change_pause(
+                session, destination, old=old, new=new, claimer=self._link.claimer
+            ),
+            is_one=True,
+        )
 
     async def admit_names(
         self, destination: str, names: Sequence[str], *, limit: int, now_ms: int

@@ -60,7 +60,7 @@ class Link:
         self._pool: Any = None
         self._keeper: Any = None
         self._again: asyncio.Task[None] | None = None
-        self._wake: Callable[[str], None] | None = None
+        self._hears: dict[str, Callable[[str], None]] = {}
         self.claimer = 0
 
     async def open(self, *, is_serving: bool) -> None:
@@ -100,9 +100,9 @@ class Link:
             except _FAILURES:
                 pool.terminate()
 
-    def listen(self, wake: Callable[[str], None]) -> None:
-        """Call this with a destination when another process makes something due for it."""
-        self._wake = wake
+    def listen(self, wake: Callable[[str], None], repaused: Callable[[str], None]) -> None:
+        """Call these with a destination when another process changes something, see `Store.listen`."""
+        self._hears = {"bridge_due": wake, "bridge_pause": repaused}
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -133,14 +133,15 @@ class Link:
             self._url, timeout=_CONNECT_S, command_timeout=_STATEMENT_S, server_settings=self._settings
         )
         await keeper.execute("SELECT pg_advisory_lock($1::int, $2::int)", CLAIMERS, self.claimer)
-        await keeper.add_listener("bridge_due", self._hear)
+        for channel in self._hears:
+            await keeper.add_listener(channel, self._hear)
         keeper.add_termination_listener(self._lost)
         self._keeper = keeper
 
-    def _hear(self, _connection: Any, _process: int, _channel: str, payload: object) -> None:
+    def _hear(self, _connection: Any, _process: int, channel: str, payload: object) -> None:
         claimer, _, destination = str(payload).partition(" ")
-        if self._wake is not None and claimer != str(self.claimer):
-            self._wake(destination)
+        if claimer != str(self.claimer):
+            self._hears[channel](destination)
 
     def _lost(self, connection: object) -> None:
         if connection is self._keeper and self._again is None:

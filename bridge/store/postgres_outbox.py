@@ -19,16 +19,24 @@ __all__ = ["claim", "confirm", "end_claims", "move", "settle", "start", "tell"]
 _COLUMNS: Final = (
     "seq, destination, operation, path, body, lane, attempts, created_ms, fence, lease_ms, match_key"
 )
+_NONE: Final = ", ".join(["NULL"] * 11)
 _CLAIM: Final = f"""
-WITH hasty AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)), due AS MATERIALIZED (
+WITH hasty AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)), pause AS MATERIALIZED (
+    SELECT $6::bigint[] IS NULL OR $6 = coalesce(
+        (SELECT ARRAY[until_ms, probes] FROM pauses WHERE destination = $3), '{{}}'
+    ) AS is_known
+), due AS MATERIALIZED (
     SELECT seq AS due_seq FROM deliveries
-    WHERE destination = $3 AND state = 'pending' AND is_head = 1 AND due_ms <= $1
+    WHERE destination = $3 AND state = 'pending' AND is_head = 1 AND due_ms <= $1 AND (SELECT is_known FROM pause)
     ORDER BY due_ms, seq LIMIT $4 FOR UPDATE SKIP LOCKED
-)
+), claimed AS (
 UPDATE deliveries
 SET state = 'claimed', fence = greatest(fence + 1, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint), attempts = attempts + 1, started_ms = NULL, lease_ms = $2, claimed_by = $5
 FROM due, hasty WHERE seq = due_seq
 RETURNING {_COLUMNS}
+)
+SELECT {_COLUMNS} FROM claimed
+UNION ALL SELECT {_NONE} FROM pause WHERE NOT is_known
 """  # noqa: S608 - constants
 _START: Final = """
 UPDATE deliveries d SET started_ms = $1, lease_ms = $2
@@ -98,15 +106,24 @@ NOT EXISTS (
 
 
 async def claim(
-    session: Session, destination: str, limit: int, *, claimer: int, now_ms: int, lease_ms: int
-) -> tuple[Delivery, ...]:
-    """Claim what is due and nobody else is claiming, see `Store.claim`.
+    session: Session,
+    destination: str,
+    limit: int,
+    *,
+    claimer: int,
+    under: Sequence[int] | None = None,
+    now_ms: int,
+    lease_ms: int,
+) -> tuple[Delivery, ...] | None:
+    """Claim what is due and nobody else is claiming, see `Store.claim`; None where another pause is kept.
 
     The commit does not wait for the disk, and a crash of the database may take a claim back. So a fence is no count of
     claims: whoever claims the row next would get the number of the lost claim, whose holder, still alive, could then
     start a second attempt beside the first. It is the moment of the claim.
     """
-    rows = await session.fetch(_CLAIM, now_ms, now_ms + lease_ms, destination, limit, claimer)
+    rows = await session.fetch(_CLAIM, now_ms, now_ms + lease_ms, destination, limit, claimer, under)
+    if rows and rows[0]["seq"] is None:
+        return None
     return tuple(sorted((Delivery(**row) for row in rows), key=lambda each: each.seq))
 
 

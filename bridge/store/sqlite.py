@@ -93,8 +93,8 @@ class SqliteStore:
             os.close(self._lock)
             self._lock = None
 
-    def listen(self, wake: Callable[[str], None]) -> None:
-        """Nobody else makes anything due: one process serves the file."""
+    def listen(self, wake: Callable[[str], None], repaused: Callable[[str], None]) -> None:
+        """Nobody else changes anything: one process serves the file."""
 
     async def take_in(self, intakes: Sequence[Intake], planner: Planner) -> tuple[bool, ...]:
         """Store pieces with their outcomes, see `Store.take_in`."""

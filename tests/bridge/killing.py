@@ -120,6 +120,10 @@ def hooks(operation: str) -> dict[str, Callable[[], None]]:
         for module in (sqlite, postgres_link):
             setattr(module, "migrations", _deadly_migrations)  # noqa: B010 - it is not for others, and replaced here
 
+    def die_after_claim() -> None:
+        after([SqliteStore], "claim", lambda _, claimed: is_among(claimed))
+        after([PostgresStore], "claim_under", lambda _, claimed: is_among(claimed or ()))
+
     def die_in_retention() -> None:
         housekeeping._EXPIRE_EVERY_MS = 0  # type: ignore[misc]  # so that the first webhook brings it on
         after([sqlite_reports, postgres_reports], "expire", lambda _, gone: gone > 0)
@@ -129,8 +133,8 @@ def hooks(operation: str) -> dict[str, Callable[[], None]]:
         "never": lambda: None,
         "take-in before commit": die_in_take_in,
         "take-in after commit": lambda: after(stores, "take_in", lambda given, _: is_taken(given[1])),
-        "claim before commit": lambda: after(outboxes, "claim", lambda _, claimed: is_among(claimed)),
-        "claim after commit": lambda: after(stores, "claim", lambda _, claimed: is_among(claimed)),
+        "claim before commit": lambda: after(outboxes, "claim", lambda _, claimed: is_among(claimed or ())),
+        "claim after commit": die_after_claim,
         "start before commit": lambda: after(outboxes, "start", lambda _, started: is_among(started)),
         "before the send": lambda: before([Sender], "send", lambda given: path in given[1].url),
         "request before answer": lambda: None,  # the vendor's end kills

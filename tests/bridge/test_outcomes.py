@@ -147,6 +147,57 @@ async def test_after_a_restart_refused_credentials_are_probed_with_one_record(tm
         assert await made.bridge._store.pauses() == {}
 
 
+def later(seconds: float, status: int) -> Any:
+    async def reply(_request: web.Request) -> web.Response:
+        await asyncio.sleep(seconds)
+        return web.json_response({"success": status == 200}, status=status)
+
+    return reply
+
+
+async def test_credentials_refused_by_calls_that_were_under_way_together_are_refused_once():
+    """Else eight calls in flight would put the first probe off as eight refused probes do: for a quarter of an hour."""
+    async with rig(mailmodo_rate_per_s=0) as made:
+        made.mailmodo.script.extend([later(1, 401)] * 8)
+        for number in range(10):
+            await made.trigger(email=f"p{number}@example.com")
+        counts = await made.settle(29)
+        assert (counts.pending, len(made.mailmodo.requests)) == (10, 8)
+
+        counts = await made.settle(5)
+
+        assert counts.delivered == 10
+        assert made.mailmodo.requests[8].at_s == pytest.approx(31, abs=0.2)
+
+
+async def test_a_call_that_was_let_in_before_credentials_were_refused_proves_nothing():
+    async with rig(mailmodo_rate_per_s=0) as made:
+        made.mailmodo.script.extend([later(1, 401), later(2, 200)])
+        for number in range(2):
+            await made.trigger(email=f"p{number}@example.com")
+        await made.settle(3)
+        await made.trigger(email="asha@example.com")
+        counts = await made.settle(20)
+        assert (counts.pending, counts.delivered, len(made.mailmodo.requests)) == (2, 1, 2)
+
+        counts = await made.settle(20)
+
+        assert counts.delivered == 3
+
+
+async def test_a_probe_that_takes_long_is_waited_for_without_looking_again(tmp_path: Path):
+    async with rig(store_path=str(tmp_path / "bridge.sqlite3")) as made:
+        made.clevertap.script.extend([401, later(20, 200)])
+        await activities(made, 3)
+        await made.settle(31)
+        dispatcher = made.bridge._dispatchers["clevertap"]
+        assert (len(dispatcher._in_flight), dispatcher._timer) == (1, None)
+
+        counts = await made.settle(30)
+
+        assert counts.delivered == 3
+
+
 # Given up
 
 

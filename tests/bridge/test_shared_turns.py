@@ -141,16 +141,19 @@ def test_a_pacer_is_shared_where_its_store_is_and_there_is_a_rate():
 
 
 class Mailmodo(BaseHTTPRequestHandler):
-    """Remembers who called and when."""
+    """Remembers who called and when; refuses first calls with 429 where its server says so."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         server: Any = self.server
         with server.called:
             server.calls.append((time.monotonic(), self.headers["mmApiKey"]))
+            refusal = server.refusals.pop(0) if server.refusals else None
             server.called.notify_all()
         body = b'{"success": true, "message": "ok", "ref": "r-1"}'
-        self.send_response(200)
+        self.send_response(200 if refusal is None else 429)
+        for name, value in (refusal or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -163,7 +166,7 @@ class Mailmodo(BaseHTTPRequestHandler):
 def mailmodo() -> Iterator[Any]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Mailmodo) as server:
         made: Any = server
-        made.calls, made.called = [], threading.Condition()
+        made.calls, made.refusals, made.called = [], [], threading.Condition()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
