@@ -31,11 +31,14 @@ class Settings:
     what would go there is filtered.
     """
 
-    host: str = setting("127.0.0.1", "Address to listen on.", restart=True)
-    port: int = setting(8080, "Port to listen on; 0 picks a free one and prints it.", least=0, restart=True)
+    host: str = setting("127.0.0.1", "Address to listen on.", shortest=1, restart=True)
+    port: int = setting(
+        8080, "Port to listen on; 0 picks a free one and prints it.", least=0, most=65_535, restart=True
+    )
     store_path: str = setting(
         "bridge.sqlite3",
         "SQLite file with inbox and outbox; `:memory:` keeps nothing over a restart.",
+        shortest=1,
         restart=True,
     )
     store_dsn: str = setting(

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Reader"]
 
-_AT: Final = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,16 @@ class Reader:
         # JSON has no infinity and nothing that is not a number, so that no schema speaks of them; TOML has both.
         is_finite = not isinstance(value, float) or math.isfinite(value)
         error = next(self._validator.iter_errors({row.name: value}), None)
-        if error is None and is_finite:
-            return None
+        if error is None and is_finite and not (row.is_url and not _is_base_url(str(value))):
+            return _check_line(row, each)
         found = "a secret" if row.is_secret and isinstance(value, (str, list)) else repr(value)
+        if row.is_url and "@" in str(value):
+            found = "a URL with a user in it"  # and perhaps a password
         wanted = row.wanted
         if error is not None and error.validator == "minimum":
             wanted = f"at least {row.least:g}"
+        if error is not None and error.validator == "maximum":
+            wanted = f"at most {row.most:.0f}"
         return Problem(each.at_value(), each.key, found, wanted)
 
     def _check_pairs(self, found: Mapping[str, _Found], values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -162,6 +168,22 @@ class Reader:
             if bool(values.get(first)) != bool(values.get(second)):
                 given, missing = (first, second) if values.get(first) else (second, first)
                 yield Problem(found[given].at_key(), missing, "nothing", f"a value, because {given} has one")
+
+
+def _is_base_url(text: str) -> bool:
+    """Say whether a call can be made with it; its shape has been looked at."""
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and parts.port != 0  # a port out of range raises
+    except ValueError:
+        return False
+
+
+def _check_line(row: Row, each: _Found) -> Problem | None:
+    """Refuse what no header, address or path can carry; a secret is looked at once its reference was followed."""
+    if row.is_secret or not isinstance(each.value, str) or not _CONTROL.search(each.value):
+        return None
+    return Problem(each.at_value(), each.key, f"{each.value!r}, with a control character", "one line of text")
 
 
 def _settle(row: Row, each: _Found, environment: Mapping[str, str]) -> tuple[Any, Problem | None]:
@@ -181,6 +203,9 @@ def _settle(row: Row, each: _Found, environment: Mapping[str, str]) -> tuple[Any
     resolved = []
     for text in texts:
         secret, problem = _follow(text, each, environment)
+        if problem is None and _CONTROL.search(secret):
+            found = "a secret with a line break or another control character"
+            problem = Problem(each.at_value(), each.key, found, "one line of text")
         if problem is None and secret and len(secret) < row.shortest:
             wanted = f"at least {row.shortest} characters"
             problem = Problem(each.at_value(), each.key, f"a secret of {len(secret)} characters", wanted)
@@ -228,13 +253,20 @@ def _read_toml(path: Path) -> tuple[str, dict[str, object]]:
         raise SettingsInvalid(Problem(str(path), "file", reason, "a readable TOML file")) from error
     except tomllib.TOMLDecodeError as error:
         at = _AT.search(str(error))
-        where = f"{path}:{at[1]}:{at[2]}" if at else str(path)
+        line, column = (at[1], at[2]) if at and at[1] else _end_of(text)
+        where = f"{path}:{line}:{column}"
         reason = _AT.sub("", str(error))
         raise SettingsInvalid(Problem(where, "file", reason, "well-formed TOML")) from error
     except UnicodeDecodeError as error:
         raise SettingsInvalid(Problem(str(path), "file", str(error), "TOML in UTF-8")) from error
     except RecursionError:
         raise SettingsInvalid(Problem(str(path), "file", "values too deep in each other", "TOML")) from None
+
+
+def _end_of(text: str) -> tuple[int, int]:
+    """Give line and column behind the last character that says something."""
+    lines = text.rstrip("\n").split("\n")
+    return len(lines), len(lines[-1]) + 1
 
 
 def _flatten(mapping: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -18,7 +18,7 @@ _TYPES: Final = {
     "int": "a whole number",
     "float": "a number",
     "str": "a text",
-    "tuple[str, ...]": "a list of texts",
+    "tuple[str, ...]": "a list of texts, none of them empty",
 }
 
 
@@ -36,7 +36,8 @@ class Row:
         is_secret: Never shown or logged; may be a reference.
         choices: The values it may have, when they are few.
         least: The smallest value, for numbers.
-        shortest: The fewest characters of a text that is not empty.
+        most: The largest value, for numbers.
+        shortest: The fewest characters of a text; a secret may be empty all the same, which turns something off.
         needs_restart: Whether a change is taken up by a restart only.
     """
 
@@ -49,6 +50,7 @@ class Row:
     is_secret: bool
     choices: tuple[str, ...]
     least: float | None
+    most: float | None
     shortest: int
     needs_restart: bool
 
@@ -68,11 +70,13 @@ class Row:
         if self.choices:
             return " or ".join(self.choices)
         if self.is_url:
-            return "a URL that starts with https:// or http://"
+            return "a URL that starts with https:// or http://, then a host, perhaps a port and a path"
+        if self.shortest and not self.is_secret:
+            return "a text that is not empty"
         return _TYPES[self.type]
 
 
-def setting(
+def setting(  # noqa: PLR0913 - a row has so many columns
     default: Any,
     help: str,  # noqa: A002 - what it is
     *,
@@ -80,6 +84,7 @@ def setting(
     secret: bool = False,
     choices: tuple[str, ...] = (),
     least: float | None = None,
+    most: float | None = None,
     shortest: int = 0,
     restart: bool = False,
 ) -> Any:
@@ -93,6 +98,7 @@ def setting(
             "is_secret": secret,
             "choices": choices,
             "least": least,
+            "most": most,
             "shortest": shortest,
             "needs_restart": restart,
         },

@@ -56,7 +56,7 @@ def _value(row: Row) -> dict[str, Any]:
         return {
             "description": text,
             "type": "array",
-            "items": {"type": "string"},
+            "items": {"type": "string", "minLength": 1},
             "default": list(row.default),
         }
     value: dict[str, Any] = {"description": text, "type": _TYPES[row.type], "default": row.default}
@@ -64,6 +64,10 @@ def _value(row: Row) -> dict[str, Any]:
         value["enum"] = list(row.choices)
     if row.least is not None:
         value["minimum"] = row.least
+    if row.most is not None:
+        value["maximum"] = row.most
+    if row.shortest and not row.is_secret:
+        value["minLength"] = row.shortest
     if row.is_url:
-        value["pattern"] = "^https?://."
+        value["pattern"] = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"
     return value

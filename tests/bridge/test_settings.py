@@ -77,6 +77,29 @@ def test_secrets_are_not_in_the_settings_text():
         ("port = true", ":1:8", "port", "wanted a whole number"),
         ("port = 8080.5", ":1:8", "port", "wanted a whole number"),
         ("\n\nport = -1", ":3:8", "port", "at least 0"),
+        ("port = 65536", ":1:8", "port", "found 65536, wanted at most 65535"),
+        ('host = ""', ":1:8", "host", "found '', wanted a text that is not empty"),
+        ('store_path = ""', ":1:14", "store_path", "wanted a text that is not empty"),
+        ('mailjet_webhook_user = "a\\nb"', ":1:24", "mailjet_webhook_user", "wanted one line of text"),
+        ('mailmodo_api_key = "a\\r\\nX: b"', ":1:20", "mailmodo_api_key", "a secret with a line break"),
+        ('mailmodo_api_key = "env:LINES"', ":1:20", "mailmodo_api_key", "a secret with a line break"),
+        # A signature under an empty key is one that anybody can make.
+        ('customerio_signing_keys = [""]', ":1:27", "customerio_signing_keys", "none of them empty"),
+        ('[segment]\nsigning_secrets = ["a", ""]', ":2:19", "segment_signing_secrets", "none of them empty"),
+        *[
+            (f'segment_url = "{url}"', ":1:15", "segment_url", "then a host, perhaps a port and a path")
+            for url in (
+                "https://",
+                "https://:443",
+                "https://exa mple",
+                "https://[::1",
+                "https://api.segment.io:x",
+                "https://api.segment.io:65536",
+                "https://user:password@api.segment.io",
+                "https://api.segment.io/?a=b",
+                "https://api.segment.io/#a",
+            )
+        ],
         ("age_limit_s = inf", ":1:15", "age_limit_s", "found inf, wanted a number"),
         ("age_limit_s = nan", ":1:15", "age_limit_s", "found nan, wanted a number"),
         ('customerio_signing_keys = "one"', ":1:27", "customerio_signing_keys", "wanted a list of texts"),
@@ -93,6 +116,7 @@ def test_secrets_are_not_in_the_settings_text():
         ('mailmodo_api_key = "file:none"', ":1:20", "mailmodo_api_key", "No such file"),
         ('mailmodo_api_key = "k"\n[mailmodo]\napi_key = "k"', ":3:1", "mailmodo_api_key", "given before"),
         ("port = ", ":1:8", "file", "wanted well-formed TOML"),
+        ("port = 1\nx = [1\n", ":2:7", "file", "found Unclosed array, wanted well-formed TOML"),
         pytest.param(f"port = {'[' * 20_000}", "", "file", "values too deep in each other", id="deep"),
     ],
 )
@@ -103,12 +127,19 @@ def test_a_bad_file_is_refused_with_place_key_found_and_wanted(
     file.write_text(text)
 
     with pytest.raises(SettingsInvalid) as caught:
-        Settings.load(file, {"EMPTY": ""})
+        Settings.load(file, {"EMPTY": "", "LINES": "a\nb"})
 
     (problem,) = caught.value.problems
     assert problem.key == key
-    assert problem.where in (f"{file}{at}", str(file))  # a file that ends too early has no position
+    assert problem.where == f"{file}{at}"
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/base/", "https://[::1]:8080", "https://api.mailmodo.com"]
+)
+def test_a_base_url_may_have_a_port_and_a_path(url: str):
+    assert Settings.from_mapping({"mailmodo_url": url}).mailmodo_url == url.rstrip("/")
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path):
@@ -147,6 +178,11 @@ def test_a_secret_is_not_quoted_when_it_is_refused():
         Settings.from_mapping({"customerio_signing_keys": "hush"})
 
     assert "hush" not in str(caught.value)
+
+
+def test_a_password_in_a_url_is_not_quoted_when_it_is_refused():
+    with pytest.raises(SettingsInvalid, match="found a URL with a user in it"):
+        Settings.from_mapping({"mailmodo_url": "https://ada:hush@127.0.0.1"})
 
 
 def test_a_bad_variable_is_named(tmp_path: Path):
