@@ -16,7 +16,7 @@ from bridge.delivery import Dispatcher
 from bridge.desk import Desk, empty_line
 from bridge.destinations import Guarantee, make_destinations
 from bridge.engagement import SourceName
-from bridge.errors import InletOff, StoreUnavailable, Unauthentic
+from bridge.errors import BodyTooLarge, InletOff, StoreUnavailable, Unauthentic
 from bridge.health import Health, View
 from bridge.housekeeping import Housekeeper
 from bridge.ingest import Ingest
@@ -27,6 +27,7 @@ from bridge.sources import Incoming, make_sources
 from bridge.store import Counts, make_store
 from bridge.telemetry import Telemetry
 from bridge.tracing import NO_SPANS, open_spans
+from bridge.unpacking import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -251,7 +252,10 @@ class Bridge:
         return View(self._is_taking, self._last_counts, reasons)
 
     def _make_app(self) -> web.Application:
-        app = web.Application(client_max_size=self.settings.max_body_bytes)
+        app = web.Application(
+            client_max_size=self.settings.max_body_bytes,
+            handler_args={"auto_decompress": False},  # signatures cover what was sent
+        )
         for path, source in ROUTES.values():
             app.router.add_post(path, self._inlet(source))
         Health(self._look, store=self._store, telemetry=self.telemetry, now=self._now).add_to(app)
@@ -302,6 +306,9 @@ class Bridge:
                 where=request.match_info.get("campaignId", ""),
             )
             source.authenticate(incoming)
+            if encoding := request.headers.get("Content-Encoding"):
+                body = unpack(incoming.body, encoding, largest=self.settings.max_body_bytes)
+                incoming = replace(incoming, body=body)
             is_new = await self._ingest.take(source, incoming)
         except InletOff as error:
             seen.answered("source_off")
@@ -309,9 +316,12 @@ class Bridge:
         except Unauthentic as error:
             seen.answered("unauthentic")
             return answer(401, message=str(error))
-        except web.HTTPRequestEntityTooLarge:
+        except (web.HTTPRequestEntityTooLarge, BodyTooLarge):
             seen.answered("too_large")
             return answer(413, message=f"more than {self.settings.max_body_bytes} bytes")
+        except (web.RequestPayloadError, ConnectionError):
+            seen.answered("broken_off")  # whoever hangs up is no error of the bridge
+            return answer(400, message="the body broke off")
         except StoreUnavailable as error:
             seen.answered("unavailable")
             _log.error("nothing can be stored", extra={"reason": str(error)})

@@ -4,6 +4,7 @@ BridgeError
 ├── SettingsInvalid    a settings file or variable does not say what is needed
 ├── ExtraMissing       something was asked for that needs a library which is not installed
 ├── InletOff           a webhook came by an inlet that is not set up
+├── BodyTooLarge       a webhook, or what it unpacks to, is larger than is taken
 ├── Unauthentic        a webhook brings no proof, or a wrong one
 ├── Unreadable         an authentic webhook that cannot be read; it is stored and quarantined
 └── StoreUnavailable   nothing can be stored at the moment
@@ -14,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "BodyTooLarge",
     "BridgeError",
     "ExtraMissing",
     "InletOff",
@@ -78,6 +80,10 @@ class ExtraMissing(BridgeError):
 
 class InletOff(BridgeError):
     """A source has several inlets, and the one that was used has no proof to compare with."""
+
+
+class BodyTooLarge(BridgeError):
+    """A webhook, or what it unpacks to, is larger than the settings allow."""
 
 
 class Unauthentic(BridgeError):

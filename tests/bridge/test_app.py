@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import zlib
 from typing import Any
 
 import pytest
 
 from bridge import app as bridge_app
 from bridge.admin import ADMIN_ROUTES
+from bridge.sources.customerio import sign as customerio_sign
 from bridge.sources.segment import sign as segment_sign
 from bridge.sources.segment import signed_part
 from bridge.store import SqliteStore, State
 from contracts import Judge, load_contract
-from tests.bridge.rig import activity, customerio_event, identify, mailjet_event, rig, track
+from tests.bridge.rig import Rig, activity, customerio_event, identify, mailjet_event, rig, track
 from tests.bridge.test_mailmodo_forms import FORM, JOURNEY
 
 PATHS = {
@@ -172,6 +175,91 @@ async def test_a_webhook_too_large_is_413():
         assert (await made.settle()).accepted == 0
 
 
+def _raw_bodies(made: Rig) -> list[bytes]:
+    store = made.bridge._store
+    assert isinstance(store, SqliteStore)
+    assert store._open is not None
+    return [raw for (raw,) in store._open.execute("SELECT raw FROM inbox")]
+
+
+def _squeezed(body: bytes, wbits: int) -> bytes:
+    squeezing = zlib.compressobj(wbits=wbits)
+    return squeezing.compress(body) + squeezing.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "wbits"), [("gzip", 31), ("X-Gzip", 31), ("deflate", 15), ("deflate", -15)]
+)
+async def test_a_compressed_webhook_is_signed_as_it_was_sent_and_then_unpacked(encoding: str, wbits: int):
+    async with rig() as made:
+        plain = json.dumps(customerio_event()).encode()
+        sent = _squeezed(plain, wbits)
+        stamp = str(int(made.now().timestamp()))
+        answers = [
+            await made.post(
+                "/sources/customerio",
+                sent,
+                headers={
+                    "Content-Encoding": encoding,
+                    "X-CIO-Timestamp": stamp,
+                    "X-CIO-Signature": customerio_sign("local-signing-key", stamp, signed),
+                },
+            )
+            for signed in (plain, sent)
+        ]
+        await made.settle()
+
+        assert [status for status, _answer in answers] == [401, 200]
+        assert [record["event"] for record in made.segment.records] == ["Email Opened"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", b"{}"),
+        ("deflate", b"{}"),
+        ("gzip", _squeezed(b"{}", 31)[:-4]),
+        ("br", b"{}x"),
+        ("none-such", b"{"),
+    ],
+)
+async def test_a_body_that_cannot_be_unpacked_is_stored_as_it_came(encoding: str, body: bytes):
+    async with rig() as made:
+        status, answer = await made.post(
+            "/sources/mailmodo/mm-secret", body, headers={"Content-Encoding": encoding}
+        )
+        counts = await made.settle()
+
+        assert (status, answer) == (200, {"stored": 1, "known": 0})
+        assert counts.quarantined == 1
+        assert _raw_bodies(made) == [body]
+
+
+async def test_a_sender_that_hangs_up_is_counted_and_no_error(caplog: pytest.LogCaptureFixture):
+    async with rig() as made:
+        _reader, writer = await asyncio.open_connection("bridge.test", 443)
+        writer.write(
+            b"POST /sources/mailmodo/mm-secret HTTP/1.1\r\nHost: bridge.test\r\nContent-Length: 9\r\n\r\n{"
+        )
+        await asyncio.sleep(1)
+        writer.close()
+        counts = await made.settle()
+
+        assert counts.accepted == 0
+        assert made.bridge.telemetry.tally.ingest == {("mailmodo", "broken_off"): 1}
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_body_that_unpacks_to_too_much_is_413_and_without_a_proof_401():
+    async with rig(max_body_bytes=1000) as made:
+        bomb = _squeezed(b" " * 1_000_000, 31)[:1000]
+        headers = {"Content-Encoding": "gzip"}
+
+        assert (await made.post("/sources/mailmodo/mm-secret", bomb, headers=headers))[0] == 413
+        assert (await made.post("/sources/mailmodo/wrong", bomb, headers=headers))[0] == 401
+        assert (await made.settle()).accepted == 0
+
+
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[1", b"true"])
 async def test_authentic_nonsense_is_stored_with_its_bytes_and_answered_200(body: bytes):
     async with rig() as made:
@@ -180,10 +268,7 @@ async def test_authentic_nonsense_is_stored_with_its_bytes_and_answered_200(body
 
         assert (status, answer) == (200, {"stored": 1, "known": 0})
         assert counts.quarantined == 1
-        store = made.bridge._store
-        assert isinstance(store, SqliteStore)
-        assert store._open is not None
-        assert store._open.execute("SELECT raw FROM inbox").fetchall() == [(body,)]
+        assert _raw_bodies(made) == [body]
 
 
 async def test_a_mapping_that_raises_does_not_reach_the_vendor(monkeypatch: pytest.MonkeyPatch):

@@ -125,6 +125,8 @@ def test_customerio_takes_any_live_key():
         {"X-CIO-Timestamp": "soon", "X-CIO-Signature": VECTOR_SIGNATURE},
         {"X-CIO-Timestamp": "1700000006", "X-CIO-Signature": VECTOR_SIGNATURE},
         {"X-CIO-Timestamp": "1700000005", "X-CIO-Signature": "é" * 64},
+        # Bytes that are no UTF-8, as the server reads them from a header.
+        {"X-CIO-Timestamp": "1700000005", "X-CIO-Signature": b"\xff\xfe".decode("utf-8", "surrogateescape")},
     ],
 )
 def test_customerio_without_a_fitting_signature_is_refused(headers: dict[str, str]):
