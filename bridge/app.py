@@ -190,9 +190,8 @@ class Bridge:
                 await self._stop(self._session)
 
     async def _stop(self, session: ClientSession) -> None:
-        await self._stop_dispatchers()
-        with suppress(TimeoutError):  # a webhook whose body never ends is cut off by the store's end
-            await asyncio.wait_for(self._is_quiet.wait(), self.settings.stop_grace_s)
+        # Side by side: whoever supervises the process allows for one grace, not for two.
+        await asyncio.gather(self._stop_dispatchers(), self._wait_for_webhooks())
         await session.close()
         await self._fresh.close()
         self._session = None
@@ -200,6 +199,10 @@ class Bridge:
         with suppress(StoreUnavailable):
             self._last_counts = await self._store.counts()
         await self._store.close()
+
+    async def _wait_for_webhooks(self) -> None:
+        with suppress(TimeoutError):  # one whose body never ends is cut off by the store's end
+            await asyncio.wait_for(self._is_quiet.wait(), self.settings.stop_grace_s)
 
     async def counts(self) -> Counts:
         """Count what was accepted and what became of it; after a stop, as it was then.

@@ -93,7 +93,8 @@ class Settler:
         if what in (What.DEAD, What.HALVE):
             return self._bury(delivery, reason)
         asked_s = self.asked_s((verdict,))
-        due_ms = now_ms + int((wait_s if asked_s is None else asked_s) * 1000)
+        # Never sooner than the back-off: a vendor that says 0, or a moment that has passed, would be asked without pause.
+        due_ms = now_ms + int(max(wait_s, asked_s or 0.0) * 1000)
         is_old = due_ms - delivery.created_ms > self._settings.age_limit_s * 1000
         is_tired = 0 < self._settings.attempt_limit <= delivery.attempts
         if is_old or is_tired:

@@ -214,7 +214,7 @@ def wait_asked_s(answer: Answer) -> float | None:
         except ValueError:
             try:
                 seconds = (parsedate_to_datetime(value) - now).total_seconds()
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 continue
         else:
             if seconds >= _EPOCH_FROM:

@@ -8,6 +8,7 @@ Source: vendor notes CleverTap 4, 5, 6; Mailmodo 6 and choices 15 to 18.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bridge.destinations.base import (
@@ -62,6 +63,8 @@ _OBJECT_ID: Final = re.compile(
 _RECORD_NUMBER: Final = re.compile(r"record number\s*:\s*(\d+)", re.IGNORECASE)
 _TRANSIENT: Final = (555,)
 """Codes of a record that may pass later: 555 is the vendor's "other server error"."""
+_STATUSES: Final = (401, 403, 429, 500, 503)
+"""Codes of a whole upload that say nothing about its records."""
 
 
 def choose_profile(engagement: Engagement, *, id_as: str) -> Literal["objectId", "identity"]:
@@ -169,7 +172,18 @@ class CleverTapDestination:
         answer = parse_object(end.body)
         if answer is None or answer.get("status") not in ("success", "partial", "fail"):
             return all_alike(deliveries, Verdict(What.RETRY, "unreadable answer"))
+        if answer["status"] == "fail" and (status := status_inside(answer)):
+            return all_alike(deliveries, judge_status(replace(end, status=status), Guarantee.AT_LEAST_ONCE))
         return judge_records(deliveries, answer)
+
+
+def status_inside(answer: Mapping[str, Any]) -> int | None:
+    """Give the HTTP status that a refusal of the whole means, though it came with 200; None for one that means none.
+
+    Source: vendor notes CleverTap 3: many failures come as 200 with `status: fail` and the status as `code`.
+    """
+    code = answer.get("code")
+    return code if isinstance(code, int) and code in _STATUSES and not answer.get("unprocessed") else None
 
 
 def judge_records(deliveries: Sequence[Delivery], answer: dict[str, Any]) -> list[Verdict]:

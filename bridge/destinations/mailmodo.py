@@ -203,10 +203,23 @@ class MailmodoDestination:
         answer = parse_object(end.body)
         if answer is None:
             return [judge_failure(Failed.AFTER_SENDING, guarantee)]
-        if answer.get("success") is False:
+        if answer.get("success") is False or answer.get("errors"):
             return [Verdict(What.DEAD, f"refused {_words(end)}".strip())]
+        if answer.get("success") is not True:
+            return [_judge_unclear(answer, guarantee)]
         ref = answer.get("ref")
         return all_alike(deliveries, Verdict(What.DELIVERED, f"ref {ref}" if isinstance(ref, str) else ""))
+
+
+def _judge_unclear(answer: Mapping[str, Any], guarantee: Guarantee) -> Verdict:
+    """Judge a 2xx that says neither yes nor no, which for what must never happen twice is no answer.
+
+    `Error` alone is how the vendor refuses a key; with which status is not known.
+    Source: vendor notes Mailmodo 1, "Error envelopes actually seen", 5.
+    """
+    if "Error" in answer:
+        return Verdict(What.PAUSE, "refused_key")
+    return Verdict(What.UNCERTAIN if guarantee is Guarantee.NEVER_TWICE else What.RETRY, "unclear answer")
 
 
 def _words(answer: Answer) -> str:

@@ -220,6 +220,22 @@ async def test_a_200_that_is_not_clevertaps_answer_proves_nothing():
         assert counts.delivered == 1
 
 
+@pytest.mark.parametrize("code", [401, 403, 429, 500, 503])
+async def test_a_refusal_of_the_whole_that_comes_with_200_kills_no_record(code: int):
+    """Source: vendor notes CleverTap 3: many failures come as 200 with `status: fail`."""
+    refusal = {"status": "fail", "error": "An unknown error occurred", "code": code}
+    async with rig() as made:
+        made.clevertap.script.extend([web.json_response(refusal) for _ in range(2)])
+        await activities(made, 3)
+        counts = await made.settle(0.5)
+        state = (await made.get("/healthz"))[1]["destinations"]["clevertap"]["state"]
+        assert (counts.dead, state) == (0, "paused" if code in (401, 403) else "open")
+
+        counts = await made.settle(200)
+
+        assert (counts.dead, counts.delivered) == (0, 3)
+
+
 async def test_a_batch_refused_as_a_whole_is_halved_until_the_culprit_stands_alone():
     culprit = ""
 
@@ -329,11 +345,30 @@ async def test_retry_after_leaves_the_whole_destination_alone(headers: dict[str,
         assert made.segment.requests[1].at_s == pytest.approx(120, abs=0.2)
 
 
-async def test_a_retry_after_that_says_nothing_is_ordinary_back_off():
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "soon",
+        "0",
+        "-5",
+        "nan",
+        "1e400",
+        format_datetime(START - timedelta(days=3), usegmt=True),
+        "Sun, 06 Nov 1994 08:49:37 +999999999999",
+        "Mon, 99 Foo 99999 99:99:99 GMT",
+    ],
+)
+async def test_a_retry_after_that_says_nothing_is_ordinary_back_off(asked: str):
+    """A moment that has passed least of all means to be asked again without pause, until the attempts are used up."""
     async with rig() as made:
-        made.segment.script.append(web.Response(status=503, headers={"Retry-After": "soon"}))
-        await made.mailjet(mailjet_event())
+        made.mailmodo.usual = lambda _body: web.Response(status=429, headers={"Retry-After": asked})
+        await made.trigger(email="asha@example.com")
         counts = await made.settle(10)
+        assert 2 <= len(made.mailmodo.requests) <= 15
+        assert counts.pending == 1
+
+        made.mailmodo.usual = lambda _body: web.json_response({"success": True})
+        counts = await made.settle(1000)
 
         assert counts.delivered == 1
 
@@ -449,6 +484,39 @@ async def test_a_trigger_that_the_vendor_refuses_is_dead_whatever_the_status(sta
         assert dead.reason.endswith("The provided email is not a valid email id")
 
 
+_NOT_ADDED = {
+    "message": "Some contacts were not added to the list",
+    "errors": [{"failure reason": "invalid"}],
+}
+
+
+@pytest.mark.parametrize("status", [200, 207])
+@pytest.mark.parametrize(
+    ("answer", "trigger", "contact"),
+    [
+        ({}, State.UNCERTAIN, State.PENDING),
+        ({"success": None}, State.UNCERTAIN, State.PENDING),
+        ({"message": "hm"}, State.UNCERTAIN, State.PENDING),
+        ({"Error": "Invalid API key"}, State.PENDING, State.PENDING),
+        (_NOT_ADDED, State.DEAD, State.DEAD),
+    ],
+)
+async def test_a_2xx_of_mailmodo_that_does_not_say_yes_is_no_delivery(
+    status: int, answer: dict[str, object], trigger: State, contact: State
+):
+    async with rig() as made:
+        made.mailmodo.usual = lambda _body: web.json_response(answer, status=status)
+        await made.trigger(email="asha@example.com")
+        await made.settle(0.1)
+        await made.identify("u-1", "ravi@example.com")
+        await made.settle(0.1)
+
+        found = {each.operation: each.state for each in await made.bridge._store.deliveries(*State)}
+        health = (await made.get("/healthz"))[1]["destinations"]["mailmodo"]
+        assert found == {"triggerCampaign": trigger, "addToList": contact}
+        assert health["reason"] == ("refused_key" if "Error" in answer else "")
+
+
 async def test_a_trigger_sent_twice_by_clevertap_is_one_email():
     async with rig() as made:
         answers = [
@@ -549,6 +617,21 @@ async def test_a_stop_cuts_off_what_outlasts_its_grace():
         counts = await made.bridge.counts()
         assert (counts.uncertain, counts.pending) == (1, 2)
         assert counts.is_balanced
+
+
+async def test_a_stop_takes_one_grace_whatever_it_waits_for():
+    async with rig(stop_grace_s=2, request_timeout_s=30) as made:
+        made.mailmodo.script.append(silent)
+        await made.trigger(email="a@example.com")
+        _reader, writer = await asyncio.open_connection("bridge.test", 443)
+        writer.write(b"POST /sources/mailmodo/mm-secret HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        await asyncio.sleep(1)
+        began_s = asyncio.get_running_loop().time()
+        await made.bridge.stop()
+        writer.close()
+
+        assert asyncio.get_running_loop().time() - began_s == pytest.approx(2, abs=0.1)
+        assert (await made.bridge.counts()).uncertain == 1
 
 
 async def test_a_restart_on_the_same_file_goes_on(tmp_path: Path):
