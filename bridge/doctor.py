@@ -6,6 +6,7 @@ Nothing is changed, and nothing is sent that stays with a vendor unless it is as
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -20,11 +21,12 @@ from bridge.event_types import NEARLY_FULL
 from bridge.probes import make_probes
 from bridge.routing import load_table
 from bridge.sources import make_sources
-from bridge.store import OPEN, Pause
+from bridge.store import OPEN, Pause, file_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from bridge.probes import Probe
     from bridge.settings import Settings
@@ -123,6 +125,9 @@ def _examine_routing(settings: Settings) -> Sequence[Finding]:
 
 
 async def _examine_store(settings: Settings, store: Store) -> Sequence[Finding]:
+    file = file_of(settings)
+    if file is not None and not file.exists():
+        return _examine_folder(settings, file)
     try:
         await store.open(is_serving=False)
         try:
@@ -143,6 +148,17 @@ async def _examine_store(settings: Settings, store: Store) -> Sequence[Finding]:
         return [Finding(Grade.PROBLEM, "store", "store_path is :memory: and loses everything at a restart")]
     words = f"can be written, no damage, books balanced, {waiting:,} deliveries wait"
     return [Finding(Grade.OK, "store", words), *_judge_event_types(settings, names)]
+
+
+def _examine_folder(settings: Settings, file: Path) -> Sequence[Finding]:
+    """Look where a store is going to be; to make it here would make it this user's."""
+    if not file.parent.is_dir():
+        words = f"there is no folder {file.parent} for {file.name}; make it, or change store_path"
+        return [Finding(Grade.PROBLEM, "store", words)]
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        return [Finding(Grade.PROBLEM, "store", f"{file.parent} cannot be written by this user")]
+    words = f"{file} is not there yet; the bridge makes it when it starts"
+    return [Finding(Grade.OK, "store", words), *_judge_event_types(settings, {})]
 
 
 def _judge_event_types(settings: Settings, names: Mapping[str, int]) -> Sequence[Finding]:

@@ -37,7 +37,8 @@ class Settings:
     )
     store_path: str = setting(
         "bridge.sqlite3",
-        "SQLite file with inbox and outbox; `:memory:` keeps nothing over a restart.",
+        "SQLite file with inbox and outbox, counted from the folder of the settings file; `:memory:` keeps nothing"
+        " over a restart.",
         shortest=1,
         restart=True,
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Settler", "back_off_s"]
 
 _log: Final = logging.getLogger("bridge.delivery")
+_NO_CAMPAIGN: Final = "No campaign Found"
+"""What Mailmodo says of a campaign that is gone, with whatever status. Source: vendor notes Mailmodo 2.1."""
 _DOUBLINGS: Final = 30
 """More would change nothing: the wait is capped long before."""
 
@@ -111,7 +113,7 @@ class Settler:
 
     def _bury(self, delivery: Delivery, reason: str) -> Settlement:
         """Make a delivery dead, and say so; one that its campaign's absence killed, once per campaign."""
-        is_gone = reason.startswith(("http_404", "http_410"))
+        is_gone = reason.startswith(("http_404", "http_410")) or _NO_CAMPAIGN in reason
         if not is_gone or delivery.path not in self._reported_404:
             self._say("a delivery is dead", delivery, reason)
         if is_gone:

@@ -23,7 +23,7 @@ from bridge.ingest import Ingest
 from bridge.real_environment import now
 from bridge.routing import Router, load_table
 from bridge.sources import make_sources
-from bridge.store import make_store
+from bridge.store import file_of, make_store
 from bridge.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -189,6 +189,8 @@ async def _open(settings: Settings, url: str, *, changes: bool) -> AsyncIterator
             yield RemoteDesk(session, url, settings.admin_token)
             return
     store = make_store(settings)
+    if (why := _why_nothing_to_see(settings)) is not None:
+        raise AskFailed(f"store: {why}; give --url, or the settings of a bridge that has run")
     # What changes a store that only one bridge can serve claims it, so that no bridge serves it meanwhile.
     is_alone = changes and not store.is_shared
     try:
@@ -210,6 +212,16 @@ async def _open(settings: Settings, url: str, *, changes: bool) -> AsyncIterator
         yield Desk(store, ingest=ingest, sources=sources, destinations=destinations, now=now, wake=_nobody)
     finally:
         await store.close()
+
+
+def _why_nothing_to_see(settings: Settings) -> str | None:
+    """Say why a store cannot be looked into; None when it can. A look must not make one that is empty."""
+    if settings.store_dsn:
+        return None
+    file = file_of(settings)
+    if file is None:
+        return "no bridge answers, and store_path is :memory:, which nobody else can see"
+    return None if file.exists() else f"no bridge answers, and there is no {file}"
 
 
 def _nobody(_destination: str) -> None:

@@ -195,7 +195,7 @@ def _settle(row: Row, each: _Found, environment: Mapping[str, str]) -> tuple[Any
         return int(value), None
     if row.is_url:
         return str(value).rstrip("/"), None
-    if row.is_path and value:
+    if row.is_path and value and not str(value).startswith(":"):  # `:memory:`
         return str((each.folder or Path()) / str(value)), None
     if not row.is_secret:
         return tuple(value) if isinstance(value, (list, tuple)) else value, None

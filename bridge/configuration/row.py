@@ -62,7 +62,7 @@ class Row:
     @property
     def is_path(self) -> bool:
         """Whether it names a file; in a settings file its path counts from the folder of that file."""
-        return self.name.endswith("_file")
+        return self.name.endswith(("_file", "_path"))
 
     @property
     def wanted(self) -> str:

@@ -67,6 +67,8 @@ class CleverTapSource:
             return (self._piece(body, incoming, incoming.body),)
         profiles = body["profiles"]
         pieces = profiles if isinstance(profiles, list) else [profiles]
+        if not pieces:
+            raise Unreadable("wanted at least one profile")
         return tuple(
             self._piece(_from_profile(body, profile), incoming, canonical({**body, "profiles": profile}))
             for profile in pieces

@@ -1,7 +1,7 @@
 """Inbox and outbox: the protocol, with SQLite or Postgres behind it."""
 
 from bridge.store.base import SharedPauses, SharedTurns, Store
-from bridge.store.factory import make_store
+from bridge.store.factory import file_of, make_store
 from bridge.store.records import (
     OPEN,
     Admission,
@@ -47,5 +47,6 @@ __all__ = [
     "Store",
     "StoredDelivery",
     "Turns",
+    "file_of",
     "make_store",
 ]

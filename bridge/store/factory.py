@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from bridge.errors import ExtraMissing
 from bridge.store.sqlite import SqliteStore
@@ -11,7 +12,15 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
     from bridge.store.base import Store
 
-__all__ = ["make_store"]
+__all__ = ["file_of", "make_store"]
+
+_IN_MEMORY: Final = ":memory:"
+
+
+def file_of(settings: Settings) -> Path | None:
+    """Give the file that keeps the store, whether it is there or not; None where no file keeps it."""
+    is_file = not settings.store_dsn and settings.store_path != _IN_MEMORY
+    return Path(settings.store_path) if is_file else None
 
 
 def make_store(settings: Settings) -> Store:

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from bridge.cli import main
-from bridge.settings import table
+from bridge.settings import Settings, table
 from tests.bridge.rig import activity, mailjet_event
 
 if TYPE_CHECKING:
@@ -123,7 +123,30 @@ def test_a_store_that_cannot_be_opened_exits_2(tmp_path: Path):
     result = CliRunner().invoke(main, ["--settings", str(file), "counts"])
 
     assert result.exit_code == 2
-    assert "cannot open" in result.stderr
+    assert "there is no" in result.stderr
+
+
+@pytest.mark.parametrize("path", ["bridge.sqlite3", ":memory:"])
+@pytest.mark.parametrize("command", [["counts"], ["status"], ["requeue", "--all"]])
+def test_a_question_about_a_store_that_is_not_there_is_no_zero(tmp_path: Path, path: str, command: list[str]):
+    """It once made an empty store wherever the command ran, in which all is well."""
+    file = tmp_path / "bridge.toml"
+    file.write_text(f'store_path = "{path}"\nadmin_token = "no-bridge-has-this-token"\nport = 1\n')
+
+    result = CliRunner().invoke(main, ["--settings", str(file), *command])
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: store: no bridge answers, and ")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_store_stands_beside_its_settings_wherever_the_command_runs(tmp_path: Path):
+    file = tmp_path / "bridge.toml"
+    file.write_text('port = 0\nstore_path = "data/bridge.sqlite3"\n')
+
+    assert Settings.load(file, {}).store_path == str(tmp_path / "data" / "bridge.sqlite3")
+    assert Settings.load(file, {"BRIDGE_STORE_PATH": "here.sqlite3"}).store_path == "here.sqlite3"
+    assert Settings.load(file, {"BRIDGE_STORE_PATH": ":memory:"}).store_path == ":memory:"
 
 
 @pytest.mark.parametrize("given", [[], ["--source", "mailmodo"]])

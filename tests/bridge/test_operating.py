@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager
@@ -307,7 +308,14 @@ def test_a_selection_of_nothing_or_of_two_kinds_exits_2_and_changes_nothing(
 
 
 def test_an_unknown_delivery_is_said_and_exits_1(tmp_path: Path):
-    result = run(settings_file(tmp_path), "dead", "show", "7")
+    file = settings_file(tmp_path)
+    with sqlite3.connect(
+        tmp_path / "bridge.sqlite3"
+    ) as connection:  # a store without a row: the migrations make it
+        connection.execute("PRAGMA user_version")
+    connection.close()
+
+    result = run(file, "dead", "show", "7")
 
     assert (result.exit_code, result.stderr) == (1, "error: there is no delivery 7\n")
 

@@ -229,11 +229,22 @@ async def test_a_redirect_is_never_followed(status: int):
             assert len(vendor.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (404, "Campaign not found"),
+        (410, "Campaign not found"),
+        *[
+            (status, "No campaign Found for the campaignId in Trigger URL, Please check apiKey or campaignId")
+            for status in (200, 400)
+        ],
+    ],
+)
 async def test_a_campaign_that_is_gone_kills_its_triggers_only_and_says_so_once(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, status: int, message: str
 ):
     def gone(_body: object) -> web.Response:
-        return web.json_response({"success": False, "message": "Campaign not found"}, status=404)
+        return web.json_response({"success": False, "message": message}, status=status)
 
     async with rig() as made:
         made.mailmodo.usual = gone

@@ -564,6 +564,11 @@ def test_each_piece_of_a_broadcast_can_be_read_again_alone():
     ]
 
 
+def test_a_clevertap_default_body_without_profiles_is_not_lost():
+    with pytest.raises(Unreadable, match="at least one profile"):
+        SOURCES[SourceName.CLEVERTAP].read(incoming({"targetId": 1, "profiles": []}))
+
+
 @pytest.mark.parametrize("flag", [True, "true"])
 def test_clevertap_test_call_is_no_trigger(flag: object):
     profile = {"Identity": "x", "Email": "test@example.com", "push_token": "y"}
