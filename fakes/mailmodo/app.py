@@ -24,6 +24,7 @@ from fakes.mailmodo.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from fakes.kit import Call, Surroundings
     from fakes.kit.server import Handler
@@ -53,6 +54,14 @@ class SetupSteps:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Bucket:
+    """What is left of a key's rate, and since when."""
+
+    tokens: float
+    at: datetime
+
+
 class FakeMailmodo(Fake):
     """A Mailmodo account, reached at `api.mailmodo.com`.
 
@@ -73,8 +82,7 @@ class FakeMailmodo(Fake):
         self._sending = Sending(self, activities=self._activities, **parts)
         self.journeys = Journeys(self, sending=self._sending, activities=self._activities, **parts)
         self.integrations = Integrations(self)
-        self._tokens = float(settings.rate_limit or 0)
-        self._tokens_at = surroundings.now()
+        self._buckets: dict[str, _Bucket] = {}
         super().__init__(surroundings)
         self.when_cut_off(self.journeys.forget_running)
 
@@ -94,7 +102,10 @@ class FakeMailmodo(Fake):
             **self.journeys.handlers(),
         }
         return {
-            **{operation_id: self._with_key(handler) for operation_id, handler in keyed.items()},
+            **{
+                operation_id: self._with_key(handler, in_query=self._takes_key_in_query(operation_id))
+                for operation_id, handler in keyed.items()
+            },
             **sending.open_handlers(),
             **engagement.handlers(),
             **sign_ups.handlers(),
@@ -157,30 +168,31 @@ class FakeMailmodo(Fake):
         )
         self.journeys.entered(EntryKind.PROPERTY, name, contact)
 
-    def _with_key(self, handler: Handler) -> Handler:
+    def _takes_key_in_query(self, operation_id: str) -> bool:
+        security = self.contract.operation(operation_id).spec.get("security", ())
+        return any("mmApiKeyInQuery" in scheme for scheme in security)
+
+    def _with_key(self, handler: Handler, *, in_query: bool) -> Handler:
         async def checked(call: Call) -> web.Response:
-            self._check_key(call)
-            self._check_rate()
+            key = call.headers.get("mmApiKey") or (call.query.get("mmApiKey") if in_query else "")
+            if not key:
+                raise bad_key("mmApiKey is missing", status=self.settings.bad_key_status)
+            if key != self.settings.api_key and key not in self.settings.more_api_keys:
+                raise bad_key("Invalid mmApiKey", status=self.settings.bad_key_status)
+            self._check_rate(key)
             return await handler(call)
 
         return checked
 
-    def _check_key(self, call: Call) -> None:
-        # One of the vendor's documents declares the key in the query; every known client uses the header.
-        key = call.headers.get("mmApiKey") or call.query.get("mmApiKey")
-        if not key:
-            raise bad_key("mmApiKey is missing", status=self.settings.bad_key_status)
-        if key != self.settings.api_key:
-            raise bad_key("Invalid mmApiKey", status=self.settings.bad_key_status)
-
-    def _check_rate(self) -> None:
-        """Take one token; the bucket holds a second's worth. Source: pricing page for the rates; a guess else."""
+    def _check_rate(self, key: str) -> None:
+        """Take one of the key's tokens; its bucket holds a second's worth, which is a guess. Source: pricing page."""
         rate = self.settings.rate_limit
         if rate is None:
             return
         now = self.surroundings.now()
-        self._tokens = min(float(rate), self._tokens + (now - self._tokens_at).total_seconds() * rate)
-        self._tokens_at = now
-        if self._tokens < 1.0:
+        bucket = self._buckets.setdefault(key, _Bucket(float(rate), now))
+        bucket.tokens = min(float(rate), bucket.tokens + (now - bucket.at).total_seconds() * rate)
+        bucket.at = now
+        if bucket.tokens < 1.0:
             raise too_many_requests(self.settings.retry_after_s)
-        self._tokens -= 1.0
+        bucket.tokens -= 1.0

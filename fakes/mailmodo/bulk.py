@@ -50,13 +50,14 @@ class Bulk:
         if contact_list is None:
             raise failure("No list found for the listId")
         now = self._fake.surroundings.now()
-        taken = (campaign.id, contact_list.id, key)
-        before = self._state.bulk_triggers.get(taken)
+        triggers = self._state.bulk_triggers
+        before = triggers.get((campaign.id, contact_list.id, key))
         if before is not None and now - before < _SAME_LIST_AGAIN:
             raise failure(
                 "This campaign was sent to this list within the last 24 hours, please use a new idempotencyKey"
             )
-        self._state.bulk_triggers[taken] = now
+        # Without a key nothing lifts the rule, whatever key the mail before had: "" keeps the latest of all.
+        triggers[campaign.id, contact_list.id, key] = triggers[campaign.id, contact_list.id, ""] = now
         ref = draw_uuid(self._fake.surroundings.random)
         self._fake.tell(
             "bulk_triggered",

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from fakes.mailmodo.errors import STATIC_SEGMENT, UNKNOWN_ADDRESS, MailmodoError, failure, reason, validation
 from fakes.mailmodo.journeys import EntryKind
+from fakes.mailmodo.personalisation import as_text
 from fakes.mailmodo.reading import Body, is_email, read_body, read_moment
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Contacts:
         if len(values) > _LARGEST_BATCH:
             raise validation(f'values" must contain less than or equal to {_LARGEST_BATCH} items')
         _refuse_duplicates(values)
+        self._refuse_second_batch()
         contact_list = self._open_list(name)
         await self._take_time()
         warnings: list[dict[str, str]] = []
@@ -205,12 +207,13 @@ class Contacts:
         fields = value if isinstance(value, dict) else {}
         if not is_email(fields.get("email")):
             return {
-                "email": str(fields.get("email") or ""),
+                "email": as_text(fields.get("email") or ""),
                 "failure reason": 'email" is invalid. Enter a valid email!',
             }
         body = Body(fields, validation)
         email = body.email()
         try:
+            body.optional_text("timezone")
             body.flat_object("data")
             _moments(body)
         except MailmodoError as error:
@@ -234,10 +237,13 @@ class Contacts:
         )
         return contact
 
-    async def _take_time(self) -> None:
-        """Be at work for as long as is set; another batch meanwhile is refused. Source: OA-contact."""
+    def _refuse_second_batch(self) -> None:
+        """Refuse a batch beside another, before anything is done for it. Source: OA-contact."""
         if self._is_batch_running:
             raise failure("Another batch is being processed, please try again later", status=429)
+
+    async def _take_time(self) -> None:
+        """Be at work for as long as is set."""
         self._is_batch_running = True
         try:
             await asyncio.sleep(self._settings.batch_takes_s)
@@ -265,7 +271,8 @@ def _moments(body: Body) -> dict[str, datetime]:
 
 
 def _refuse_duplicates(values: Sequence[object]) -> None:
-    emails = [str(value.get("email")).strip().lower() for value in values if isinstance(value, dict)]
+    given = [value.get("email") for value in values if isinstance(value, dict)]
+    emails = [email.strip().lower() for email in given if isinstance(email, str) and email.strip()]
     for email, count in Counter(emails).items():
         if count > 1:
             raise validation(f"email should be unique in values. Found duplicates for '{email}'")
@@ -275,7 +282,7 @@ def _email_types(body: Body, name: str) -> list[str]:
     value = body.fields.get(name)
     if not isinstance(value, list):
         raise body.refuse(f'{name}" must be an array')
-    unknown = [str(item) for item in value if item not in _EMAIL_TYPES]
+    unknown = [as_text(item) for item in value if item not in _EMAIL_TYPES]
     if unknown:
         message = f"Invalid channels found: {', '.join(unknown)}. Please choose a correct channel"
         raise MailmodoError(400, message, body={"message": message, "validChannels": list(_EMAIL_TYPES)})

@@ -39,13 +39,13 @@ class MailmodoControl(VendorControl):
         return {"api_key": self._fake.settings.api_key}
 
     def roots(self) -> Mapping[str, Root]:
-        """The account, its journeys, where activities go, and how much of the rate is left."""
+        """The account, its journeys, where activities go, and how much of each key's rate is left."""
         fake = self._fake
         return {
             "account": Root(fake.state),
             "activities": Root(fake._activities, only=("url",)),  # noqa: SLF001 - two parts of one fake
             "journeys": Root(fake.journeys.published),
-            "rate": Root(fake, only=("_tokens", "_tokens_at")),
+            "rates": Root(fake, only=("_buckets",)),
         }
 
     def collections(self) -> Mapping[str, Collection]:

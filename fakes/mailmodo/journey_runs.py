@@ -104,7 +104,7 @@ class Journeys:
         journey = self.published.get(call.path["journeyId"])
         email = body.email()
         data = body.optional_object("data")
-        is_twice_fine = body.fields.get("allowDuplicateEmail") is True
+        is_twice_fine = body.flag("allowDuplicateEmail")
         if journey is None or journey.entry.kind is not EntryKind.API:
             raise failure(_NOT_STARTED)
         if self._is_on(journey, email) and not is_twice_fine:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from fakes.mailmodo.personalisation import as_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -149,7 +151,7 @@ def journey_payload(instance: Instance) -> dict[str, Any]:
         "journeyId": instance.journey.id,
         "triggerSource": instance.journey.entry.trigger_source,
         "data": dict(instance.data),
-        "eventProperty": {name: _as_text(value) for name, value in instance.event_properties.items()},
+        "eventProperty": {name: as_text(value) for name, value in instance.event_properties.items()},
     }
     if instance.file:
         trigger["triggerDetails"] = f"file:{instance.journey.id}/{instance.file}"
@@ -162,8 +164,3 @@ def journey_payload(instance: Instance) -> dict[str, Any]:
         payload["lastCampaignEmailRef"] = instance.last_send.ref
         payload["lastCampaignId"] = instance.last_send.campaign.id
     return payload
-
-
-def _as_text(value: object) -> str:
-    """Write a property of an event as the recorded bodies have it: "829", "false"."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

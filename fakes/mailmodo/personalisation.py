@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Text", "Values"]
+__all__ = ["Text", "Values", "as_text"]
 
 _VARIABLE = re.compile(r"\$\{\s*([^{}$]+?)\s*\}")
 
@@ -64,11 +64,14 @@ class Values:
         for layer in self._layers:
             value = layer.get(name)
             if value is not None:
-                return value if isinstance(value, str) else _as_text(value)
+                return as_text(value)
         return ""
 
 
-def _as_text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Write a JSON value as people read it: a text as it is, anything else as JSON has it."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Body", "is_email", "is_scalar", "read_body", "read_form", "read_moment"]
 
-_EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"${}]+@(?:[\w-]+\.)+[\w-]{2,}")
+_ATOM = r"[^\s@<>()\[\]\\,;:\"${}.]+"
+_LABEL = r"(?!-)[\w-]{1,63}(?<!-)"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}(?<=[\w-]{{2}})")
 _LONGEST_EMAIL = 254
 _UNIX = re.compile(r"(?P<s>[0-9]{10})(?P<ms>[0-9]{3})?")
 _LATEST_TS = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -68,11 +70,18 @@ class Body:
             raise self.refuse(f'{name}" must be of type object')
         return value
 
-    def flat_object(self, name: str) -> dict[str, Any]:
-        """Give an object whose values are text, numbers and booleans; null is let through."""
+    def flag(self, name: str) -> bool:
+        """Give a boolean; false when it is missing or null."""
+        value = self.fields.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise self.refuse(f'{name}" must be a boolean')
+        return value is True
+
+    def flat_object(self, name: str, *, with_nulls: bool = True) -> dict[str, Any]:
+        """Give an object whose values are text, numbers and booleans, and nulls where they mean something."""
         value = self.optional_object(name)
         for key, item in value.items():
-            if not (item is None or is_scalar(item)):
+            if not (is_scalar(item) or (with_nulls and item is None)):
                 raise self.refuse(f'{name}.{key}" must be one of [string, number, boolean]')
         return value
 
@@ -96,7 +105,8 @@ def is_email(value: object) -> bool:
     if not isinstance(value, str):
         return False
     address = value.strip()
-    return len(address) <= _LONGEST_EMAIL and _EMAIL.fullmatch(address) is not None
+    # What cannot be printed is not seen either: control characters, marks of direction, spaces without width.
+    return len(address) <= _LONGEST_EMAIL and address.isprintable() and _EMAIL.fullmatch(address) is not None
 
 
 def is_scalar(value: object) -> bool:
@@ -112,13 +122,13 @@ def read_body(call: Call, refuse: Refuse) -> Body:
     """
     try:
         fields = call.json()
+        # JSON can escape half a surrogate pair, which no mail, page or journal could be encoded with.
+        if b"\\ud" in call.body.lower():
+            fields = _whole(fields)
     except (ValueError, RecursionError):
         raise _malformed(refuse) from None
     if not isinstance(fields, dict):
         raise refuse('value" must be of type object')
-    # JSON can escape half a surrogate pair, which no mail, page or journal could be encoded with.
-    if b"\\ud" in call.body.lower():
-        fields = _whole(fields)
     return Body(fields, refuse)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reports"]
 
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LATEST_TS = 253_402_300_799
 
 
@@ -50,7 +52,9 @@ class Reports:
         """Store a custom event; a new address becomes a contact."""
         body = read_body(call, reason)
         email, name = body.email(), body.text("event_name")
-        properties = body.flat_object("event_properties")
+        properties = body.flat_object(
+            "event_properties", with_nulls=False
+        )  # OA-event: these three types only
         ts = self._ts(body)
         contact, is_new = self._state.store_contact(email, {})
         if is_new:
@@ -152,6 +156,8 @@ def _day(body: Body, name: str) -> date | None:
     if not text:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
     except ValueError:
-        raise body.refuse(f'{name}" must be in YYYY-MM-DD format') from None
+        pass
+    raise body.refuse(f'{name}" must be in YYYY-MM-DD format')

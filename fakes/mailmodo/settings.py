@@ -22,13 +22,14 @@ class MailmodoSettings:
 
     Attributes:
         api_key: The key that `mmApiKey` must carry; four groups of seven upper-case alphanumerics.
+        more_api_keys: Further keys of the account; each has the whole account, and a rate of its own.
         account_id: The account's UUID; contact and campaign ids are derived from it.
         sender_email: From address of campaigns that name none.
         sender_name: From name of campaigns that name none.
         reply_to: Reply-to address of campaigns that name none; empty for none.
         bad_key_status: Status for a missing or wrong key.
         invalid_email_status: Status for a bad address on a trigger: 400, or 200 with `success: false`.
-        plan: Limits the calls with the key to 5, 10 or 50 per second; None for no limit.
+        plan: Limits the calls with each key to 5, 10 or 50 per second; None for no limit.
         requests_per_s: Another limit than the plan's; None for the plan's.
         retry_after_s: What a call above the limit is told to wait, in seconds; None to tell it nothing.
         batch_takes_s: Seconds that a batch call is at work; another one meanwhile is refused.
@@ -41,6 +42,7 @@ class MailmodoSettings:
     """
 
     api_key: str = "J0URN3Y-LABM41L-M0D0K3Y-F0RT3ST"
+    more_api_keys: tuple[str, ...] = ()
     account_id: str = "6f1d3c52-8f0b-4a7e-9c61-2b5d0e7a4c19"
     sender_email: str = "hello@brand.example"
     sender_name: str = "Brand"
@@ -60,7 +62,7 @@ class MailmodoSettings:
 
     @property
     def rate_limit(self) -> int | None:
-        """How many calls with the key are taken per second; None for no limit. Source: pricing page."""
+        """How many calls with one key are taken per second; None for no limit. Source: pricing page."""
         if self.requests_per_s is not None or self.plan is None:
             return self.requests_per_s
         return _REQUESTS_PER_S[self.plan]

@@ -163,7 +163,7 @@ class State:
         self.sign_up_forms: dict[str, SignUpForm] = {}
         self.custom_events: list[CustomEvent] = []
         self.bulk_triggers: dict[tuple[str, str, str], datetime] = {}
-        """When a campaign last went to a list under a key, by the ids of both and the key."""
+        """When a campaign last went to a list under a key, by the ids of both and the key; under "" at all."""
         self._tallies: dict[str, Tally] = {}
 
     def add_template(self, template: Template) -> StoredTemplate:

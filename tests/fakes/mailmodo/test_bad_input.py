@@ -44,6 +44,64 @@ def test_every_operation_with_a_json_body_is_tried() -> None:
     assert len(WITH_JSON) == 16
 
 
+@pytest.mark.parametrize("text", [b"", b"\\ud800"], ids=["plain", "half a pair"])
+async def test_no_depth_of_nesting_breaks_what_is_done_with_it(text: bytes) -> None:
+    """A value that can be read must be written, too: into a mail, a contact, a fact."""
+    async with open_account() as mailmodo:
+        headers = {"mmApiKey": mailmodo.fake.settings.api_key}
+        url = mailmodo.url(f"/api/v1/triggerCampaign/{mailmodo.survey.id}")
+        statuses = set()
+        for depth in (1, 100, 300, *range(450, 1000, 50)):
+            value = b"[" * depth + b'"%s"' % text + b"]" * depth
+            body = b'{"email": "a@example.com", "data": {"plan": %s}, "campaign_data": {"first_name": %s}}'
+            async with mailmodo.stage.session.post(
+                url, data=body % (value, value), headers=headers
+            ) as response:
+                statuses.add(response.status)
+            await mailmodo.settle()
+            assert (await mailmodo.call("GET", "/api/v1/getContactDetails?email=a@example.com"))[0] == 200
+
+        assert statuses <= {200, 400}
+        mailmodo.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a\0b@example.com", "a\x1bb@example.com", "a\x7f@example.com", "a\u200bb@example.com", "a\u202e@example.com",
+        ".a@example.com", "a.@example.com", "a..b@example.com", "a@-example.com", "a@example-.com", "a@example..com",
+        "a@.com", "a@example.c", "a@1.2.3.4", "a b@example.com", "a@b@example.com", "@example.com", "a@", "a",
+        f"{'a' * 65}@example.com", f"a@{'b' * 64}.com", f"a@{'b.' * 130}com", "a@example.com\r\nBcc: b@example.com",
+        "<a@example.com>", "Asha <a@example.com>", "a@example.com,b@example.com", "${a}@example.com",
+    ],
+)  # fmt: skip
+async def test_what_no_mail_can_be_addressed_to_is_no_address(address: str) -> None:
+    async with open_account() as mailmodo:
+        status, answer = await mailmodo.call(
+            "POST", "/api/v1/addToList", {"email": address, "listName": "all"}
+        )
+
+        assert (status, answer["message"]) == (400, "The provided email is not a valid email id")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "o'neill+x@example.com",
+        "ä.ö@bücher.example",
+        "a@xn--bcher-kva.example",
+        " A@Example.COM ",
+        f"{'a' * 64}@example.com",
+    ],
+)
+async def test_unusual_addresses_are_addresses(address: str) -> None:
+    async with open_account() as mailmodo:
+        status, _ = await mailmodo.call("POST", "/api/v1/addToList", {"email": address, "listName": "all"})
+
+        assert (status, list(mailmodo.fake.state.contacts)) == (200, [address.strip().lower()])
+        mailmodo.recorder.check()
+
+
 @pytest.mark.parametrize("operation_id", WITH_JSON)
 async def test_bad_bodies_get_the_vendors_own_answers(operation_id: str) -> None:
     operation = CONTRACT.operation(operation_id)

@@ -81,6 +81,26 @@ async def test_the_same_list_is_refused_for_24_hours_unless_the_key_is_new() -> 
         mailmodo.recorder.check()
 
 
+@pytest.mark.answers("mailmodo", 6)
+@pytest.mark.parametrize("none", [{}, {"idempotencyKey": ""}, {"idempotencyKey": None}])
+async def test_a_key_lifts_the_rule_once_and_not_for_what_comes_without_one(none: dict[str, Any]) -> None:
+    async with open_account() as mailmodo:
+        list_id = await fill_list(mailmodo, PEOPLE[0])
+
+        outcomes = [(await bulk(mailmodo, list_id, idempotencyKey="k1"))[0]]
+        outcomes.append((await bulk(mailmodo, list_id, **none))[0])
+        outcomes.append((await bulk(mailmodo, list_id, idempotencyKey="k1", subject="Another"))[0])
+        await asyncio.sleep(86_399)
+        outcomes.append((await bulk(mailmodo, list_id, **none))[0])
+        await asyncio.sleep(1)
+        outcomes.append((await bulk(mailmodo, list_id, **none))[0])
+        outcomes.append((await bulk(mailmodo, list_id, idempotencyKey="k1"))[0])
+
+        assert outcomes == [200, 400, 400, 400, 200, 200]
+        assert len(mailmodo.mails) == 3
+        mailmodo.recorder.check(sent=False)
+
+
 @pytest.mark.parametrize("list_id", ["7b2ba29e-1ea4-4b26-a5a1-3e9ef3cc11c4", ""])
 async def test_an_unknown_list_is_refused_and_nothing_is_sent(list_id: str) -> None:
     async with open_account() as mailmodo:

@@ -314,6 +314,63 @@ async def test_batch_beside_another_is_refused() -> None:
         mailmodo.recorder.check()
 
 
+async def test_nothing_is_done_for_a_batch_that_is_refused_for_another() -> None:
+    async with open_account(MailmodoSettings(batch_takes_s=2)) as mailmodo:
+        bodies = [{"listName": name, "values": [{"email": f"{name}@example.com"}]} for name in ("a", "b")]
+
+        answers = await asyncio.gather(
+            *(mailmodo.call("POST", "/api/v1/addToList/batch", body) for body in bodies)
+        )
+
+        refused = [
+            body["listName"] for body, (status, _) in zip(bodies, answers, strict=True) if status == 429
+        ]
+        assert len(refused) == 1
+        assert {*refused, *(each.name for each in mailmodo.fake.state.lists.values())} == {"a", "b"}
+        assert len(mailmodo.fake.state.lists) == len(mailmodo.fake.state.contacts) == 1
+
+
+async def test_values_without_an_address_are_refused_one_by_one_and_no_duplicates() -> None:
+    async with open_account() as mailmodo:
+        values = [
+            {},
+            {"data": {}},
+            {"email": 5},
+            {"email": 5},
+            {"email": {"a": 1}},
+            {"email": " "},
+            {"email": EMAIL},
+        ]
+
+        status, answer = await mailmodo.call(
+            "POST", "/api/v1/addToList/batch", {"listName": "all", "values": values}
+        )
+
+        reason = 'email" is invalid. Enter a valid email!'
+        assert status == 207
+        assert answer["errors"] == [
+            {"email": email, "failure reason": reason} for email in ("", "", "5", "5", '{"a": 1}', " ")
+        ]
+        assert list(mailmodo.fake.state.contacts) == [EMAIL]
+        mailmodo.recorder.check(sent=False)
+
+
+async def test_a_time_zone_that_is_no_text_is_refused_in_a_batch_as_alone() -> None:
+    async with open_account() as mailmodo:
+        contact = {"email": EMAIL, "timezone": 5.5}
+
+        alone = await mailmodo.call("POST", "/api/v1/addToList", {**contact, "listName": "all"})
+        status, answer = await mailmodo.call(
+            "POST", "/api/v1/addToList/batch", {"listName": "all", "values": [contact]}
+        )
+
+        message = 'timezone" must be a string'
+        assert alone == (400, {**INVALID_EMAIL, "message": message})
+        assert (status, answer["errors"]) == (207, [{"email": EMAIL, "failure reason": message}])
+        assert mailmodo.fake.state.contacts == {}
+        mailmodo.recorder.check(sent=False)
+
+
 @pytest.mark.proves("mailmodo", "removeFromList")
 async def test_removal_from_a_list_keeps_the_contact() -> None:
     async with open_account() as mailmodo:
@@ -368,7 +425,7 @@ async def test_kinds_of_mail_can_be_chosen() -> None:
             "POST", path, {**body, "reSubscribeTo": ["Transactional"], "unsubscribeFrom": []}
         )
         wrong = await mailmodo.call(
-            "POST", path, {**body, "reSubscribeTo": ["Pigeon"], "unsubscribeFrom": []}
+            "POST", path, {**body, "reSubscribeTo": ["Pigeon", {"a": None}], "unsubscribeFrom": []}
         )
 
         message = "Subscription update is successful"
@@ -378,7 +435,7 @@ async def test_kinds_of_mail_can_be_chosen() -> None:
         assert wrong == (
             400,
             {
-                "message": "Invalid channels found: Pigeon. Please choose a correct channel",
+                "message": 'Invalid channels found: Pigeon, {"a": null}. Please choose a correct channel',
                 "validChannels": ["Promotional", "Transactional"],
             },
         )

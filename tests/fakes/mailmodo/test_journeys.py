@@ -61,6 +61,18 @@ async def open_field() -> AsyncIterator[Field]:
         mailmodo.recorder.check(sent=False)
 
 
+async def test_a_flag_that_is_none_is_refused_and_not_taken_for_false() -> None:
+    async with open_field() as field:
+        journey = field.journey(EntryKind.API)
+        body = {"email": ASHA, "allowDuplicateEmail": "true"}
+
+        answer = await field.mailmodo.call("POST", f"/hooks/start/{journey.id}", body)
+
+        message = 'allowDuplicateEmail" must be a boolean'
+        assert answer == (400, {"success": False, "message": message})
+        assert field.mailmodo.fake.state.contacts == {}
+
+
 class TestEntries:
     @pytest.mark.proves("mailmodo", "startJourney", "journeyWebhook")
     async def test_started_over_the_api(self) -> None:

@@ -58,6 +58,8 @@ async def test_custom_event_without_a_time_happens_now() -> None:
         ({"ts": "soon"}, 'ts" must be a valid timestamp in seconds'),
         ({"ts": 1772400000000}, 'ts" must be a valid timestamp in seconds'),
         ({"ts": -1}, 'ts" must be a valid timestamp in seconds'),
+        ({"event_properties": {"a": None}}, 'event_properties.a" must be one of [string, number, boolean]'),
+        ({"event_properties": {"a": []}}, 'event_properties.a" must be one of [string, number, boolean]'),
     ],
 )
 async def test_wrong_custom_event_is_refused_with_a_message_alone(
@@ -177,3 +179,17 @@ async def test_a_draft_is_listed_and_triggered_only_once_it_is_enabled() -> None
         await mailmodo.trigger()
         assert (await mailmodo.report())["status"] == "Triggered"
         mailmodo.recorder.check()
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-3-2", "2026-02-30", "20260302", " 2026-03-02", "٢٠٢٦-03-02", "2026-W10-1"]
+)
+async def test_a_day_is_written_in_one_way_only(day: str) -> None:
+    """Source: OA-camp, `YYYY-MM-DD`."""
+    async with open_account() as mailmodo:
+        for name in ("fromDate", "toDate"):
+            path = f"/api/v1/campaignReports/{mailmodo.survey.id}"
+            status, answer = await mailmodo.call("POST", path, {name: day})
+
+            assert (status, answer["message"]) == (400, f'{name}" must be in YYYY-MM-DD format')
+        mailmodo.recorder.check(sent=False)
