@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Contact", "ContactList", "CustomEvent", "Send", "SignUpForm", "State"]
 
+_TEMPLATE_TRIGGER = "TemplateTrigger"
+"""Trigger app of campaigns that were made by a call that names a template. Source: OA-camp sample data."""
+
 _TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
 
 
@@ -156,6 +159,8 @@ class State:
         self._now = now
         self._random = random
         self.contacts: dict[str, Contact] = {}
+        self.properties: dict[str, None] = {}
+        """Names of the properties that any contact ever had."""
         self.lists: dict[str, ContactList] = {}
         self.templates: dict[str, StoredTemplate] = {}
         self.campaigns: dict[str, Campaign] = {}
@@ -230,6 +235,19 @@ class State:
         self._tallies[campaign.id] = Tally()
         return campaign
 
+    def template_campaign(
+        self, name: str, template: StoredTemplate, *, subject: str, sender_email: str
+    ) -> Campaign:
+        """Find the campaign in which mail of a template goes out that is triggered without one, or create it."""
+        sender = sender_email or self._settings.sender_email
+        wanted = (name, template.id, sender, _TEMPLATE_TRIGGER)
+        for found in self.campaigns.values():
+            if (found.name, found.template.id, found.sender_email, found.trigger_app) == wanted:
+                return found
+        return self.add_campaign(
+            name=name, template=template, subject=subject, trigger_app=_TEMPLATE_TRIGGER, sender_email=sender
+        )
+
     def set_draft(self, campaign: Campaign, *, is_draft: bool) -> Campaign:
         """Leave a campaign as a draft, which cannot be triggered, or enable it."""
         changed = self.campaigns[campaign.id] = replace(campaign, is_draft=is_draft)
@@ -273,9 +291,9 @@ class State:
             contact.data["email"] = email
             self.contacts[email] = contact
         contact.is_archived = False
-        contact.data.update(
-            (name, value) for name, value in data.items() if value is not None and name != "email"
-        )
+        kept = {name: value for name, value in data.items() if value is not None and name != "email"}
+        self.properties.update(dict.fromkeys(kept))
+        contact.data.update(kept)
         return contact, is_new
 
     def archive(self, contact: Contact) -> None:

@@ -41,7 +41,7 @@ BODIES = {
 
 
 def test_every_operation_with_a_json_body_is_tried() -> None:
-    assert len(WITH_JSON) == 16
+    assert len(WITH_JSON) == 17
 
 
 @pytest.mark.parametrize("text", [b"", b"\\ud800"], ids=["plain", "half a pair"])
@@ -112,6 +112,7 @@ async def test_bad_bodies_get_the_vendors_own_answers(operation_id: str) -> None
             campaignId=mailmodo.survey.id,
             token=form.token if operation_id == "submitSignUpForm" else mailmodo.survey.token,
             formId=form.id,
+            templateId=mailmodo.survey.template.id,
             journeyId=journey.id,
         )
         headers = {"mmApiKey": mailmodo.fake.settings.api_key, "Content-Type": "application/json"}

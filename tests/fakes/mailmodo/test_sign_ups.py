@@ -104,3 +104,65 @@ async def test_a_bad_address_is_refused(email: str | None) -> None:
         status, answer, _headers = await post(mailmodo, form, json={"email": email})
 
         assert (status, answer["error"]) == (400, "ValidationError")
+
+
+async def ask(mailmodo: Account, url: str, origin: str) -> tuple[int, dict[str, str]]:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    async with mailmodo.stage.session.options(url, headers=headers) as response:
+        allowed = {name: value for name, value in response.headers.items() if name.startswith("Access-")}
+        return response.status, allowed
+
+
+@pytest.mark.proves("mailmodo", "preflightSignUpForm")
+async def test_a_browser_is_told_that_a_page_may_post_json() -> None:
+    """Source: the Fetch standard; JSON from another site is posted only after this."""
+    async with open_form() as (mailmodo, form):
+        assert await ask(mailmodo, mailmodo.fake.sign_up_url(form), SITE) == (
+            204,
+            {
+                "Access-Control-Allow-Origin": SITE,
+                "Access-Control-Allow-Methods": "POST",
+                "Access-Control-Allow-Headers": "content-type",
+            },
+        )
+        assert mailmodo.fake.state.contacts == {}
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "https://brand.example.evil.example"])
+async def test_a_browser_is_told_that_a_page_may_not_post(origin: str) -> None:
+    async with open_form() as (mailmodo, form):
+        assert await ask(mailmodo, mailmodo.fake.sign_up_url(form), origin) == (403, {})
+
+
+async def test_a_preflight_of_no_form_is_refused_like_a_post() -> None:
+    async with open_form() as (mailmodo, form):
+        assert await ask(mailmodo, mailmodo.url(f"/api/v1/at/f/{'x' * 10}/{form.id}"), SITE) == (400, {})
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [({"email": "nobody"}, 400), ({"email": ASHA, "data": {"x": 1}}, 400), ({"email": ASHA}, 409)],
+)
+async def test_the_page_that_posted_can_read_a_refusal(body: dict[str, Any], wanted: int) -> None:
+    async with open_form(MailmodoSettings(repeated_signup_status=409)) as (mailmodo, form):
+        await post(mailmodo, form, json={"email": ASHA})
+
+        status, _answer, headers = await post(mailmodo, form, json=body, headers={"Origin": SITE})
+
+        assert (status, headers["Access-Control-Allow-Origin"]) == (wanted, SITE)
+
+
+async def test_a_property_that_a_contact_once_had_stays_one() -> None:
+    async with open_form() as (mailmodo, form):
+        data = {"plan": "x", "nothing": None}
+        await mailmodo.call("POST", "/api/v1/addToList", {"email": ASHA, "listName": "l", "data": data})
+        await mailmodo.call("DELETE", "/api/v1/contacts", {"email": ASHA})
+
+        known, _, _ = await post(mailmodo, form, json={"email": ASHA, "data": {"plan": "pro"}})
+        unknown, _, _ = await post(mailmodo, form, json={"email": ASHA, "data": {"nothing": 1}})
+
+        assert (known, unknown) == (200, 400)
