@@ -146,10 +146,11 @@ class Contacts:
     async def unsubscribe(self, call: Call) -> web.Response:
         """Suppress an address, known or not."""
         email = read_body(call, validation).email()
-        contact, is_new = self._state.store_contact(email, {})
-        if contact.is_unsubscribed:
+        before = self._state.contacts.get(email)
+        if before is not None and before.is_unsubscribed:  # an archived contact is not brought back by it
             message = "The email ID is already present in the suppression list."
             return web.json_response({"success": True, "message": message})
+        contact, is_new = self._state.store_contact(email, {})
         contact.is_unsubscribed = True
         contact.unsubscribe_reason = "Unsubscribed through the API"
         self._fake.tell("contact_unsubscribed", email, is_new=is_new)

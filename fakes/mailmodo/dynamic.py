@@ -58,7 +58,8 @@ def read_form_variant(body: Body, template: StoredTemplate) -> StoredForm | None
         asked = steps[:-1]
         if not asked:
             raise body.refuse(f'{where}.steps" must contain a step before "{LAST_STEP}"')
-        own = replace(own, steps=tuple(_step(body, step, place) for place, step in asked))
+        thanks = _thanks(body, *steps[-1])
+        own = replace(own, steps=tuple(_step(body, step, place) for place, step in asked), thanks=thanks)
         ids = [element.id for element in own.elements]
         if len(set(ids)) != len(ids):
             raise body.refuse(f'{where}.steps" has an elementId twice')
@@ -103,6 +104,13 @@ def _in_row(row: Mapping[str, Any], values: Callable[[str], str]) -> Callable[[s
         return escape(of_row(name) if name in row else values(name))
 
     return value_of
+
+
+def _thanks(body: Body, where: str, step: Mapping[str, Any]) -> str:
+    """Give the title of the last step's `success` element, which is what stands there to be shown (inferred)."""
+    found = enumerate(_objects(body, step, "elements", where))
+    titles = [_optional(body, each, "title", f"{where}.elements[{number}]") for number, each in found]
+    return next((title for title in titles if title.strip()), "")
 
 
 def _step(body: Body, step: Mapping[str, Any], where: str) -> StoredStep:

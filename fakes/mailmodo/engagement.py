@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from fakes.kit import draw_uuid
 from fakes.mailmodo.errors import failure
 from fakes.mailmodo.mail import form_page, notice_page
 from fakes.mailmodo.reading import read_form
@@ -131,7 +130,7 @@ class Engagement:
         if isinstance(submission, str):
             body = {"success": False, "message": submission}
             return web.json_response(body, status=400, headers=headers)
-        message = _THANKS if submission.is_whole else _NEXT
+        message = (form.thanks or _THANKS) if submission.is_whole else _NEXT
         body = {"success": True, "message": message, "responseId": submission.response_id}
         return web.json_response(body, headers=headers)
 
@@ -154,7 +153,7 @@ class Engagement:
             return _html(page, status=400)
         if not submission.is_whole:
             return _html(form_page(send, form, base_url=self._base_url(), number=number + 1))
-        return _html(notice_page(form.name, _THANKS))
+        return _html(notice_page(form.name, form.thanks or _THANKS))
 
     def _find_form(self, call: Call) -> tuple[Send, StoredForm] | None:
         send = self._state.sends.get(call.path["ref"])
@@ -182,7 +181,7 @@ class Engagement:
         submission = Submission(
             send=send,
             form=form,
-            response_id=response_id if _UUID.fullmatch(response_id) else draw_uuid(random),
+            response_id=response_id if _UUID.fullmatch(response_id) else send.response_id,
             fuuid=f"{random.randrange(100_000):05}",
             at=self._fake.surroundings.now(),
             answers=answers,

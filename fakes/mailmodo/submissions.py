@@ -5,9 +5,10 @@ Source: RS-src tests (recorded bodies of the form export and of journeys that a 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from fakes.mailmodo.templates import LAST_STEP
 
@@ -24,6 +25,9 @@ Answers = dict[str, str | list[str]]
 
 SubmissionType = Literal["AMP", "WEB"]
 """How activities call the way it came; the webhooks write it in lower case. `web` is a guess."""
+
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +69,26 @@ class Submission:
         }
 
     def data(self, *, utc_offset_minutes: int) -> dict[str, Any]:
-        """Give what both webhooks carry.
+        """Give what journeys carry: the answers by element id, and what stands beside them.
 
         Args:
             utc_offset_minutes: The account's; `date`, `hour` and `minute` are local to it (inferred).
         """
+        return {**self._about(utc_offset_minutes), **self.answers}
+
+    def export(self, *, utc_offset_minutes: int) -> dict[str, Any]:
+        """Give the body of the form export: an answer stands under its field's name where it has one."""
+        campaign = self.send.campaign
+        fields = {element.id: element.question.field or element.id for element in self.form.elements}
+        return {
+            **{fields[name]: answer for name, answer in self.answers.items()},
+            **self._about(utc_offset_minutes),  # a field that is called like one of these is not seen
+            "recipientData": dict(self.send.contact.data),
+            "campaignId": campaign.id,
+            "campaignName": campaign.name,
+        }
+
+    def _about(self, utc_offset_minutes: int) -> dict[str, Any]:
         local = self.at + timedelta(minutes=utc_offset_minutes)
         return {
             "fuuid": self.fuuid,
@@ -85,17 +104,6 @@ class Submission:
                 "minute": local.minute,
             },
             "submissionSource": self.type.lower(),
-            **self.answers,
-        }
-
-    def export(self, *, utc_offset_minutes: int) -> dict[str, Any]:
-        """Give the body of the form export."""
-        campaign = self.send.campaign
-        return {
-            **self.data(utc_offset_minutes=utc_offset_minutes),
-            "recipientData": dict(self.send.contact.data),
-            "campaignId": campaign.id,
-            "campaignName": campaign.name,
         }
 
 
@@ -111,11 +119,13 @@ def read_answers(step: StoredStep, fields: list[tuple[str, str]]) -> Answers | s
         if not _is_allowed(element, given):
             return f"Please choose a valid answer: {element.name}"
         answers[element.id] = given if element.question.kind == "choices" else given[-1]
-    return answers or "Please answer at least one question"
+    return answers
 
 
 def missing(form: StoredForm, answers: Answers) -> str:
-    """Say which required question of an earlier step is not answered; empty when all are."""
+    """Say what a whole form lacks: an answer to a required question of an earlier step, or any; empty for nothing."""
+    if not answers:
+        return "Please answer at least one question"
     names = (e.name for e in form.elements if e.question.is_required and e.id not in answers)
     return next((f"Please answer: {name}" for name in names), "")
 
@@ -129,8 +139,8 @@ def _is_allowed(element: Element, given: list[str]) -> bool:
 
 
 def _is_day(text: str) -> bool:
+    """Say whether it is a day as the field of a form writes it. Source: HTML, a valid date string."""
     try:
-        date.fromisoformat(text)
+        return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))
     except ValueError:
         return False
-    return True

@@ -62,6 +62,7 @@ class Question:
         is_required: Whether a form without an answer to it is refused.
         is_open: Whether something else than the choices may be answered.
         hint: What stands in the empty field of a `text`.
+        field: Under which name the form export has the answer; empty for the element's id. Source: RS-src tests.
     """
 
     kind: QuestionKind = "text"
@@ -71,6 +72,7 @@ class Question:
     is_required: bool = False
     is_open: bool = False
     hint: str = ""
+    field: str = ""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -161,12 +163,14 @@ class StoredForm:
 
     Attributes:
         steps: One or more; whoever posts one says which comes next.
+        thanks: What is said after the last one; empty for the usual words.
     """
 
     id: str
     name: str
     steps: tuple[StoredStep, ...]
     export_url: str = ""
+    thanks: str = ""
 
     @property
     def elements(self) -> tuple[Element, ...]:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from contracts import load_contract
-from fakes.mailmodo import Entry, EntryKind
+from fakes.mailmodo import Entry, EntryKind, Form, Question, Template
 from tests.fakes.mailmodo.account import open_account
 
 CONTRACT = load_contract("mailmodo")
@@ -165,3 +165,20 @@ async def test_unrouted_path_is_answered_as_the_live_service_was_seen_to(method:
 
         assert answer == (404, {"error": "error", "message": "Some Internal Error Occurred: 404"})
         assert mailmodo.recorder.errors == []
+
+
+@pytest.mark.parametrize(
+    ("day", "status"),
+    [("2026-03-02", 200), ("20260302", 400), ("2026-W10-1", 400), ("2026-02-30", 400), ("٢٠٢٦-03-02", 400)],
+)
+async def test_a_date_is_answered_as_the_field_of_a_form_writes_it(day: str, status: int) -> None:
+    async with open_account() as mailmodo:
+        form = Form("when", {"day": Question(kind="date")})
+        stored = mailmodo.fake.state.add_template(Template(name="When", form=form))
+        mailmodo.survey = mailmodo.fake.state.add_campaign(name="when", template=stored, subject="When?")
+        mail = await mailmodo.mail()
+
+        fields = {"ref": mail.id, mailmodo.element("day"): day}
+        response = await mailmodo.post(mailmodo.url(f"/api/v1/f/{mailmodo.form_id}"), data=fields)
+
+        assert response.status == status

@@ -462,6 +462,18 @@ async def test_archived_contact_is_gone_until_it_is_added_again() -> None:
         mailmodo.recorder.check()
 
 
+async def test_an_archived_contact_that_is_suppressed_stays_archived() -> None:
+    async with open_account() as mailmodo:
+        body = {"email": EMAIL}
+        await mailmodo.call("POST", "/api/v1/contacts/unsubscribe", body)
+        await mailmodo.call("DELETE", "/api/v1/contacts", body)
+
+        _, again = await mailmodo.call("POST", "/api/v1/contacts/unsubscribe", body)
+
+        assert again["message"] == "The email ID is already present in the suppression list."
+        assert await mailmodo.call("GET", f"/api/v1/getContactDetails?email={EMAIL}") == (400, UNKNOWN)
+
+
 async def test_details_of_no_address_are_a_validation_error() -> None:
     async with open_account() as mailmodo:
         assert await mailmodo.call("GET", "/api/v1/getContactDetails?email=nobody") == (400, INVALID_EMAIL)

@@ -120,6 +120,46 @@ class TestForms:
             assert mailmodo.fake.state.contacts == {}
             mailmodo.recorder.check(sent=False)
 
+    @pytest.mark.parametrize(
+        ("title", "said"), [("Thanks, it helps.", "Thanks, it helps."), (None, "Thank you!")]
+    )
+    async def test_the_last_step_says_what_its_element_is_called(self, title: str | None, said: str) -> None:
+        async with open_account() as mailmodo:
+            element = {"type": "success", "elementId": "element000000", "title": title}
+            steps = [
+                {"stepId": "step7tr7n2", "elements": ELEMENTS[:1]},
+                {"stepId": "success", "elements": [element]},
+            ]
+            mail = await mailmodo.mail(forms=[{"formId": mailmodo.form_id, "steps": steps}])
+            fields = {"ref": mail.id, ELEMENTS[0]["elementId"]: "9"}
+
+            inside = await mailmodo.post(mailmodo.url(f"/api/v1/f/{mailmodo.form_id}"), data=fields)
+            page = await mailmodo.post(mailmodo.url(f"/f/{mail.id}/{mailmodo.form_id}"), data=fields)
+
+            assert (await inside.json())["message"].startswith(said)
+            assert said in await page.text()
+
+    @pytest.mark.parametrize(
+        ("elements", "message"),
+        [
+            (5, 'forms[0].steps[1].elements" must be an array of objects'),
+            ([{"title": 5}], 'forms[0].steps[1].elements[0].title" must be a string'),
+        ],
+    )
+    async def test_a_last_step_that_cannot_be_shown_is_refused(self, elements: Any, message: str) -> None:
+        async with open_account() as mailmodo:
+            steps = [
+                {"stepId": "step7tr7n2", "elements": ELEMENTS[:1]},
+                {"stepId": "success", "elements": elements},
+            ]
+            body = {"email": "asha@example.com", "forms": [{"formId": mailmodo.form_id, "steps": steps}]}
+
+            status, answer = await mailmodo.call(
+                "POST", f"/api/v1/triggerCampaign/{mailmodo.survey.id}", body
+            )
+
+            assert (status, answer["message"]) == (400, message)
+
 
 class TestBlocks:
     async def trigger(self, mailmodo: Account, **fields: Any) -> tuple[int, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from aiohttp import web
 
-from fakes.mailmodo import Campaign, Form, MailmodoSettings
+from fakes.mailmodo import CallWebhook, Campaign, Entry, EntryKind, Form, MailmodoSettings, Question
 from fakes.mailmodo.submissions import Submission
 from tests.fakes.mailmodo.account import SURVEY, Account, open_account
 from tests.support.fakes import Receiver
@@ -75,6 +75,37 @@ async def test_a_submission_is_posted_as_recorded(*, is_amp: bool, source: str) 
         assert recorded_at["ts"] == int(fact.at.timestamp())
         # 03:30 UTC is 09:00 in India.
         assert (recorded_at["date"], recorded_at["hour"], recorded_at["minute"]) == ("2026-03-02", 9, 0)
+        mailmodo.recorder.check()
+
+
+async def test_a_field_that_has_a_name_is_exported_under_it() -> None:
+    """Source: RS-src tests, `"recommend": "9"`; what the server adds is never covered by it. Journeys have ids."""
+    receiver = Receiver()
+    async with open_account(receiver=receiver) as mailmodo:
+        mailmodo.fake.set_activity_webhook(None)
+        url = mailmodo.stage.url("receiver.test")
+        questions = {
+            "How likely?": Question(kind="scale", field="recommend"),
+            "Why?": Question(field="formId"),
+            "Other": Question(),
+        }
+        form = Form("named", questions, export_url=url + "/form")
+        mailmodo.fake.state.add_template(replace(SURVEY, name="Named", form=form))
+        campaign = mailmodo.fake.state.add_campaign(name="named", template="Named", subject="Hello")
+        entry, cards = Entry(EntryKind.FORM, "named"), (CallWebhook(url + "/journey"),)
+        mailmodo.fake.journeys.add("named", entry=entry, cards=cards)
+        mailmodo.survey = campaign
+        mail = await mailmodo.mail()
+        ids = [mailmodo.element(name) for name in questions]
+        fields = {"ref": mail.id, **dict(zip(ids, ("9", "Fast", "No"), strict=True))}
+        await mailmodo.post(mailmodo.url(f"/api/v1/f/{mailmodo.form_id}"), data=fields)
+        await mailmodo.settle()
+
+        bodies = {path: json.loads(raw) for _, path, _, raw in receiver.requests}
+        exported, told = bodies["/form"], bodies["/journey"]["triggerData"]["formSubmissionData"]
+        assert (exported["recommend"], exported["formId"], exported[ids[2]]) == ("9", mailmodo.form_id, "No")
+        assert not {*ids[:2]} & exported.keys()
+        assert [told[name] for name in ids] == ["9", "Fast", "No"]
         mailmodo.recorder.check()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -140,14 +141,19 @@ async def test_the_web_fallback_leads_from_page_to_page() -> None:
         url = on.mailmodo.url(f"/f/{mail.id}/{on.form.id}")
         async with on.mailmodo.stage.session.get(url) as answer:
             page = await answer.text()
-        for number, answers in enumerate(({"score": "7"}, {"colour": "blue"}, {"days": "Tue"})):
+        steps: tuple[tuple[dict[str, str], dict[str, str] | None], ...] = (
+            ({"score": "7"}, {}),
+            ({"colour": "blue"}, {"colour": "green"}),
+            ({"days": "Tue"}, None),
+        )
+        for number, (answers, wrong) in enumerate(steps):
             [form] = read_html(page).forms
             assert form.fields["next-step-id"].value == on.form.step_after(number)
-            async with on.mailmodo.stage.session.post(
-                url, data={"next-step-id": on.form.step_after(number)}
-            ) as answer:
-                assert answer.status == 400
-                assert read_html(await answer.text()).forms[0].fields.keys() == form.fields.keys()
+            if wrong is not None:
+                fields = on.fields(mail, number, **wrong)
+                async with on.mailmodo.stage.session.post(url, data=fields) as answer:
+                    assert answer.status == 400
+                    assert read_html(await answer.text()).forms[0].fields.keys() == form.fields.keys()
             async with on.mailmodo.stage.session.post(url, data=on.fields(mail, number, **answers)) as answer:
                 page = await answer.text()
                 assert answer.status == 200
@@ -157,6 +163,55 @@ async def test_the_web_fallback_leads_from_page_to_page() -> None:
             ("/first", "web"),
             ("/last", "web"),
         ]
+
+
+async def test_a_step_that_requires_nothing_may_be_left_blank() -> None:
+    """Nothing in the mail or on the page keeps anybody from posting it."""
+    async with scene() as on:
+        mail = await on.mailmodo.mail()
+
+        statuses = [
+            (await on.post(mail, number, **answers))[0]
+            for number, answers in enumerate(({"score": "9"}, {}, {}))
+        ]
+
+        assert statuses == [200, 200, 200]
+        [fact] = on.mailmodo.recorder.facts_of("form_submitted")
+        assert fact.details["answers"] == {"score": "9"}
+        assert (await on.mailmodo.report())["submission"] == 1
+        on.mailmodo.recorder.check(sent=False)
+
+
+async def test_a_form_without_any_answer_is_refused_at_its_end() -> None:
+    async with open_account() as mailmodo:
+        form = Form("free", {"a": Question()}, further=({"b": Question()},))
+        stored = mailmodo.fake.state.add_template(replace(LONG, name="Free", form=form))
+        mailmodo.survey = mailmodo.fake.state.add_campaign(name="free", template=stored, subject="Hi")
+        mail = await mailmodo.mail()
+        assert stored.form is not None
+        url = mailmodo.url(f"/api/v1/f/{stored.form.id}")
+
+        answers = [
+            await mailmodo.post(url, data={"ref": mail.id, "next-step-id": stored.form.step_after(number)})
+            for number in (0, 1)
+        ]
+
+        assert [answer.status for answer in answers] == [200, 400]
+        assert mailmodo.recorder.facts_of("form_submitted") == []
+
+
+async def test_all_steps_of_a_mail_have_one_response_id() -> None:
+    async with scene() as on:
+        mail = await on.mailmodo.mail()
+
+        answers = [
+            await on.post(mail, 0, score="9"),
+            await on.post(mail, 1, colour="red"),
+            await on.post(mail, 2),
+        ]
+
+        assert len({answer["responseId"] for _, answer in answers}) == 1
+        assert {data["responseId"] for _, data in await on.told()} == {answers[0][1]["responseId"]}
 
 
 async def test_a_form_of_several_steps_may_come_with_a_trigger() -> None:
