@@ -85,7 +85,7 @@ class HostTaken(SimulatorError):
         self.host = host
 
 
-class HostUnknown(SimulatorError):
+class HostUnknown(SimulatorError, LookupError):
     """No app is served under a host name.
 
     Attributes:

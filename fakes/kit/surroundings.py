@@ -49,7 +49,8 @@ class Surroundings:
         mail_host: Takes outgoing mail.
         phone_network: Takes outgoing SMS and push.
         url_of: Base URL, without a trailing slash, under which a host of this fake is reached. Ask when
-            rendering, not when constructing: real ports are known only once the network serves.
+            rendering, not when constructing: real ports are known only once the network serves. Raises
+            `LookupError` where the network knows that nobody is served under the name.
         caller: What to call the sender of a request that does not say who it is.
         receiver_of: What to call the receiver of a webhook, from its URL.
         door: Lets connections in; None where it cannot be shut.

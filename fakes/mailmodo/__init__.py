@@ -12,8 +12,8 @@ fact where it comes from, and `docs/fakes/mailmodo.md` what is not faked and wha
 from fakes.mailmodo.app import FakeMailmodo, SetupSteps
 from fakes.mailmodo.campaigns import Campaign
 from fakes.mailmodo.control import MailmodoControl
-from fakes.mailmodo.errors import MailmodoError, UnknownTemplate
-from fakes.mailmodo.integrations import SetupOutcome
+from fakes.mailmodo.errors import CampaignNotSendable, MailmodoError, UnknownTemplate
+from fakes.mailmodo.integrations import Integration, SetupOutcome
 from fakes.mailmodo.journeys import CallWebhook, Entry, EntryKind, Journey, SendEmail, Wait
 from fakes.mailmodo.settings import MailmodoSettings
 from fakes.mailmodo.state import Contact, SignUpForm, State
@@ -25,11 +25,13 @@ __all__ = [
     "Block",
     "CallWebhook",
     "Campaign",
+    "CampaignNotSendable",
     "Contact",
     "Entry",
     "EntryKind",
     "FakeMailmodo",
     "Form",
+    "Integration",
     "Journey",
     "Link",
     "MailmodoControl",

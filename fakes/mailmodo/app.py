@@ -12,7 +12,14 @@ from fakes.mailmodo.activities import Activities
 from fakes.mailmodo.bulk import Bulk
 from fakes.mailmodo.contacts import Contacts
 from fakes.mailmodo.engagement import Engagement
-from fakes.mailmodo.errors import NOT_FOUND, MailmodoError, bad_key, failure, too_many_requests
+from fakes.mailmodo.errors import (
+    NOT_FOUND,
+    CampaignNotSendable,
+    MailmodoError,
+    bad_key,
+    failure,
+    too_many_requests,
+)
 from fakes.mailmodo.integrations import Integrations
 from fakes.mailmodo.journey_runs import Journeys
 from fakes.mailmodo.journeys import EntryKind
@@ -23,7 +30,7 @@ from fakes.mailmodo.sign_ups import SignUps
 from fakes.mailmodo.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from fakes.kit import Call, Surroundings
@@ -81,6 +88,7 @@ class FakeMailmodo(Fake):
         parts: dict[str, Any] = {"state": self.state, "settings": settings}
         self._sending = Sending(self, activities=self._activities, **parts)
         self.journeys = Journeys(self, sending=self._sending, activities=self._activities, **parts)
+        self._bulk = Bulk(self, state=self.state, sending=self._sending)
         self.integrations = Integrations(self)
         self._buckets: dict[str, _Bucket] = {}
         super().__init__(surroundings)
@@ -91,12 +99,11 @@ class FakeMailmodo(Fake):
         sending, entered = self._sending, self.journeys.entered
         contacts = Contacts(self, state=self.state, settings=self.settings, entered=entered)
         reports = Reports(self, state=self.state, settings=self.settings, entered=entered)
-        bulk = Bulk(self, state=self.state, sending=sending)
         engagement = Engagement(self, state=self.state, activities=self._activities)
         sign_ups = SignUps(self, state=self.state, settings=self.settings)
         keyed = {
             **sending.handlers(),
-            **bulk.handlers(),
+            **self._bulk.handlers(),
             **contacts.handlers(),
             **reports.handlers(),
             **self.journeys.handlers(),
@@ -150,6 +157,24 @@ class FakeMailmodo(Fake):
             url = f"{base_url}/api/v1/triggerCampaign/{campaign.id}"
             return SetupSteps(url, body, {"mmApiKey": self.settings.api_key})
         return SetupSteps(self.trigger_url(campaign), body)
+
+    def send_bulk_campaign(self, campaign: Campaign, emails: Iterable[str] | None = None) -> int:
+        """Send a campaign of the type `CONTACT_LIST` once, as the dashboard does; say to how many contacts.
+
+        Args:
+            campaign: Which; one that has gone out already is not sent again.
+            emails: Whom to; everybody in the account when None.
+
+        Raises:
+            CampaignNotSendable: It is triggered, or has gone out.
+        """
+        campaign = self.state.campaigns[campaign.id]
+        if campaign.type != "CONTACT_LIST" or campaign.sent_at is not None:
+            raise CampaignNotSendable(
+                f"campaign {campaign.name!r} is {campaign.status}; wanted one of the type CONTACT_LIST "
+                "that has not gone out"
+            )
+        return self._bulk.send(campaign, emails)
 
     def sign_up_url(self, form: SignUpForm) -> str:
         """Give the URL that an embedded sign-up form posts to."""

@@ -1,4 +1,4 @@
-"""Bulk triggers: one call, a mail to every contact of a list or segment. Source: OA-send."""
+"""Mail to many at once: bulk triggers over the API, and the bulk campaigns that a marketer sends. Source: OA-send."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from fakes.kit import Call, Fake
     from fakes.kit.server import Handler
+    from fakes.mailmodo.campaigns import Campaign
     from fakes.mailmodo.sending import Sending
-    from fakes.mailmodo.state import Send, State
+    from fakes.mailmodo.state import Contact, Send, State
 
 __all__ = ["Bulk"]
 
@@ -28,7 +29,7 @@ _SAME_LIST_AGAIN: Final = timedelta(hours=24)
 
 
 class Bulk:
-    """Handles bulk triggers."""
+    """Handles bulk triggers, and sends bulk campaigns."""
 
     def __init__(self, fake: Fake, *, state: State, sending: Sending) -> None:
         self._fake = fake
@@ -74,6 +75,40 @@ class Bulk:
         ]
         self._fake.spawn(self._hand_over(sends), name=f"bulk {ref}")
         return web.json_response(scheduled(ref))
+
+    def send(self, campaign: Campaign, emails: Iterable[str] | None) -> int:
+        """Send a bulk campaign, as the dashboard does; say to how many contacts.
+
+        Args:
+            campaign: One of the type `CONTACT_LIST` that has not gone out.
+            emails: Whom to; everybody in the account when None.
+        """
+        found = [*self._state.contacts.values()] if emails is None else map(self._known, emails)
+        contacts = {contact.email: contact for contact in found if not contact.is_archived}
+        now = self._fake.surroundings.now()
+        campaign = self._state.change_campaign(campaign, is_draft=False, sent_at=now, is_under_way=True)
+        self._fake.tell(
+            "bulk_campaign_sent",
+            campaign.name,
+            campaign_id=campaign.id,
+            campaign_name=campaign.name,
+            contacts=len(contacts),
+        )
+        sends = [self._sending.write(campaign, each, Values(each.data)) for each in contacts.values()]
+        self._fake.spawn(self._send_all(campaign, sends), name=f"bulk campaign {campaign.id}")
+        return len(sends)
+
+    def _known(self, email: str) -> Contact:
+        contact, is_new = self._state.store_contact(email.strip(), {})
+        if is_new:
+            self._fake.tell(
+                "contact_stored", contact.email, list_name=None, data={}, is_new=True, via="dashboard"
+            )
+        return contact
+
+    async def _send_all(self, campaign: Campaign, sends: Iterable[Send]) -> None:
+        await self._hand_over(sends)
+        self._state.change_campaign(campaign, is_under_way=False)
 
     async def _hand_over(self, sends: Iterable[Send]) -> None:
         await self._sending.wait()

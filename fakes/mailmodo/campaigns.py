@@ -71,6 +71,8 @@ class Campaign:
         type: `TRIGGERED`, or `CONTACT_LIST` for a bulk campaign.
         created_at: When it was made.
         is_draft: Whether it was saved and not enabled yet.
+        sent_at: When a bulk campaign went out; None as long as it has not.
+        is_under_way: Whether it is going out.
     """
 
     id: str
@@ -85,6 +87,8 @@ class Campaign:
     type: CampaignType
     created_at: datetime
     is_draft: bool = False
+    sent_at: datetime | None = None
+    is_under_way: bool = False
 
     @property
     def is_of_journey(self) -> bool:
@@ -97,11 +101,15 @@ class Campaign:
         return self.type == "TRIGGERED" and not self.is_of_journey and not self.is_draft
 
     @property
-    def status(self) -> Literal["Draft", "Triggered", "Accepted"]:
-        """What the list of campaigns says. Source: OA-camp sample data."""
+    def status(self) -> Literal["Draft", "Triggered", "Accepted", "Processing", "Processed"]:
+        """What the list of campaigns says. Source: OA-camp sample data; which means what is inferred."""
         if self.is_draft:
             return "Draft"
-        return "Triggered" if self.type == "TRIGGERED" else "Accepted"
+        if self.type == "TRIGGERED":
+            return "Triggered"
+        if self.sent_at is None:
+            return "Accepted"
+        return "Processing" if self.is_under_way else "Processed"
 
 
 class Tally:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fakes.mailmodo.settings import MailmodoSettings
     from fakes.mailmodo.state import Contact, ContactList, State
 
-__all__ = ["Contacts"]
+__all__ = ["Contacts", "contact_details", "list_details"]
 
 _STORED: Final = {"success": True, "message": "The contact is successfully added/updated"}
 _EMAIL_TYPES: Final = ("Promotional", "Transactional")
@@ -112,36 +112,13 @@ class Contacts:
 
     async def get_lists(self, call: Call) -> web.Response:  # noqa: ARG002 - every handler takes the call
         """Give every list, in no pages."""
-        details = [
-            {
-                "id": found.id,
-                "name": found.name,
-                "created_at": _seven_digits(found.created_at),
-                "contacts_count": len(found.members),
-                "type": "DYNAMIC" if found.is_segment else "STATIC",
-                "last_updated_at": _seven_digits(found.updated_at),
-            }
-            for found in self._state.lists.values()
-        ]
+        details = [list_details(found) for found in self._state.lists.values()]
         return web.json_response({"listDetails": details})
 
     async def get_contact(self, call: Call) -> web.Response:
         """Give all that is known of a contact."""
         body = Body(call.query, validation)
-        contact = self._known(body.email())
-        answer: dict[str, Any] = {
-            "contactIdentifier": contact.id,
-            "email": contact.email,
-            "data": contact.data,
-            "blocked": bool(contact.blocked_reason),
-            "unsubscribed": contact.is_unsubscribed,
-            "unsubscribedEmailTypes": contact.unsubscribed_types,
-        }
-        if contact.blocked_reason:
-            answer["blockedReason"] = contact.blocked_reason
-        if contact.is_unsubscribed:
-            answer["unsubscribeReason"] = contact.unsubscribe_reason
-        return web.json_response(answer)
+        return web.json_response(contact_details(self._known(body.email())))
 
     async def unsubscribe(self, call: Call) -> web.Response:
         """Suppress an address, known or not."""
@@ -250,6 +227,35 @@ class Contacts:
             await asyncio.sleep(self._settings.batch_takes_s)
         finally:
             self._is_batch_running = False
+
+
+def contact_details(contact: Contact) -> dict[str, Any]:
+    """Give all that is known of a contact, as the API does. Source: OA-contact."""
+    details: dict[str, Any] = {
+        "contactIdentifier": contact.id,
+        "email": contact.email,
+        "data": contact.data,
+        "blocked": bool(contact.blocked_reason),
+        "unsubscribed": contact.is_unsubscribed,
+        "unsubscribedEmailTypes": contact.unsubscribed_types,
+    }
+    if contact.blocked_reason:
+        details["blockedReason"] = contact.blocked_reason
+    if contact.is_unsubscribed:
+        details["unsubscribeReason"] = contact.unsubscribe_reason
+    return details
+
+
+def list_details(found: ContactList) -> dict[str, Any]:
+    """Give what the API tells of a list. Source: OA-contact, Airbyte's source-mailmodo."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "created_at": _seven_digits(found.created_at),
+        "contacts_count": len(found.members),
+        "type": "DYNAMIC" if found.is_segment else "STATIC",
+        "last_updated_at": _seven_digits(found.updated_at),
+    }
 
 
 def _unfit(data: Mapping[str, Any]) -> dict[str, str]:

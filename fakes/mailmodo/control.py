@@ -1,22 +1,25 @@
-"""Mailmodo's part of the control API: templates, campaigns, the activity webhook, and "Show Setup Steps"."""
+"""Mailmodo's part of the control API: what the dashboard offers to create, to send and to copy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fakes.kit import Collection, ControlRefused, Root, VendorControl, read_value, show_value
-from fakes.mailmodo.errors import UnknownTemplate
+from fakes.kit import Collection, ControlRefused, Root, VendorControl, draw_uuid, read_value, show_value
+from fakes.mailmodo.contacts import contact_details, list_details
+from fakes.mailmodo.errors import CampaignNotSendable, UnknownTemplate
 from fakes.mailmodo.journeys import CallWebhook, Entry, EntryKind, SendEmail, Wait
-from fakes.mailmodo.templates import Form, Link, Question, Template
+from fakes.mailmodo.reading import is_email
+from fakes.mailmodo.templates import Block, Form, Link, Question, Template
 from fakes.mailmodo.webhooks import ActivityName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fakes.kit.account_settings import Bounds
     from fakes.mailmodo.app import FakeMailmodo
     from fakes.mailmodo.campaigns import Campaign
     from fakes.mailmodo.journeys import Card, Journey
+    from fakes.mailmodo.state import Contact, ContactList, SignUpForm
     from fakes.mailmodo.templates import StoredTemplate
 
 __all__ = ["MailmodoControl"]
@@ -44,6 +47,7 @@ class MailmodoControl(VendorControl):
         return {
             "account": Root(fake.state),
             "activities": Root(fake._activities, only=("url",)),  # noqa: SLF001 - two parts of one fake
+            "integrations": Root(fake.integrations, only=("saved",)),
             "journeys": Root(fake.journeys.published),
             "rates": Root(fake, only=("_buckets",)),
         }
@@ -55,15 +59,25 @@ class MailmodoControl(VendorControl):
             "campaigns": Collection(self._show_campaigns, self._create_campaign, "MailmodoCampaign"),
             "webhooks": Collection(self._show_webhooks, self._set_webhook, "MailmodoWebhook"),
             "journeys": Collection(self._show_journeys, self._create_journey, "MailmodoJourney"),
+            "contacts": Collection(self._show_contacts, self._change_contact, "MailmodoContact"),
+            "lists": Collection(self._show_lists, self._create_segment, "MailmodoSegment"),
+            "sign_up_forms": Collection(
+                self._show_sign_up_forms, self._create_sign_up_form, "MailmodoSignUpForm"
+            ),
+            "integrations": Collection(self._show_integrations, self._test_and_save, "MailmodoIntegration"),
         }
 
     async def launch(self, name: str, emails: Sequence[str] | None) -> int:
-        """Enable a draft; it goes to nobody until it is triggered."""
+        """Send a bulk campaign, let a file into a journey that begins with one, or enable a draft."""
         state = self._fake.state
         campaign = state.campaign_by_name(name)
         if campaign is None:
-            known = ", ".join(one.name for one in state.campaigns.values()) or "none"
-            raise ControlRefused(404, "unknown_campaign", f"no campaign {name!r}; there are {known}")
+            return self._let_in(name, emails)
+        if campaign.type == "CONTACT_LIST":
+            try:
+                return self._fake.send_bulk_campaign(campaign, None if emails is None else _addresses(emails))
+            except CampaignNotSendable as error:
+                raise ControlRefused(409, "not_launchable", str(error)) from error
         if emails is not None or not campaign.is_draft:
             wanted = "no `emails`: enabling a campaign sends nothing" if emails is not None else "a draft"
             raise ControlRefused(
@@ -71,6 +85,24 @@ class MailmodoControl(VendorControl):
             )
         state.set_draft(campaign, is_draft=False)
         return 0
+
+    def _let_in(self, name: str, emails: Sequence[str] | None) -> int:
+        """Upload a file of contacts for a journey, as the dashboard does."""
+        journeys = [each for each in self._fake.journeys.published.values() if each.name == name]
+        if not journeys:
+            known = ", ".join(one.name for one in self._fake.state.campaigns.values()) or "none"
+            raise ControlRefused(404, "unknown_campaign", f"no campaign {name!r}; there are {known}")
+        if journeys[-1].entry.kind is not EntryKind.CSV or emails is None:
+            wanted = "one whose entry is csv, and the `emails` of the file"
+            raise ControlRefused(
+                409,
+                "not_launchable",
+                f"{name!r} is a journey by {journeys[-1].entry.kind.name}; wanted {wanted}",
+            )
+        addresses = _addresses(emails)
+        file = draw_uuid(self._fake.surroundings.random)
+        self._fake.journeys.add_people(journeys[-1], addresses, file=file)
+        return len(addresses)
 
     def setup_steps(self) -> list[Json]:
         """Webhook URL and JSON body of every campaign that can be triggered."""
@@ -100,6 +132,7 @@ class MailmodoControl(VendorControl):
             name=body["name"],
             form=_form(form) if form else None,
             links=tuple(Link(name, url) for name, url in body.get("links", {}).items()),
+            blocks=tuple(Block(name, text) for name, text in body.get("blocks", {}).items()),
             **words,
         )
         return _show_template(self._fake.state.add_template(template))
@@ -136,6 +169,71 @@ class MailmodoControl(VendorControl):
         self._fake.set_activity_webhook(body["url"])
         return dict(body)
 
+    def _show_contacts(self) -> list[Json]:
+        known = (each for each in self._fake.state.contacts.values() if not each.is_archived)
+        return [self._show_contact(contact) for contact in known]
+
+    def _show_contact(self, contact: Contact) -> Json:
+        lists = [each.name for each in self._fake.state.lists.values() if contact.email in each.members]
+        return {**contact_details(contact), "name": contact.email, "lists": lists}
+
+    async def _change_contact(self, body: Json) -> Json:
+        """Change properties as the dashboard does, one by one: each may let the contact into a journey."""
+        (email,) = _addresses([body["email"]])
+        for name, value in body["data"].items():
+            self._fake.change_property(email, name=name, value=value)
+        return self._show_contact(self._fake.state.contacts[email])
+
+    def _show_lists(self) -> list[Json]:
+        return [self._show_list(each) for each in self._fake.state.lists.values()]
+
+    def _show_list(self, found: ContactList) -> Json:
+        return {**list_details(found), "emails": list(found.members)}
+
+    async def _create_segment(self, body: Json) -> Json:
+        """Create a segment; a list is made by the call that puts somebody on it."""
+        if self._fake.state.list_named(body["name"]) is not None:
+            raise ControlRefused(409, "name_taken", f"there is a list {body['name']!r} already")
+        emails = _addresses(body.get("emails", ()))
+        for email in emails:
+            if self._fake.state.contact(email) is None:
+                raise ControlRefused(
+                    409, "unknown_contact", f"no contact {email!r}; a segment has known ones only"
+                )
+        return self._show_list(self._fake.state.add_segment(body["name"], emails))
+
+    def _show_sign_up_forms(self) -> list[Json]:
+        return [self._show_sign_up_form(form) for form in self._fake.state.sign_up_forms.values()]
+
+    def _show_sign_up_form(self, form: SignUpForm) -> Json:
+        shown = {"id": form.id, "name": form.name, "list_name": form.list_name, "origins": list(form.origins)}
+        return {**shown, "url": self._fake.sign_up_url(form)}
+
+    async def _create_sign_up_form(self, body: Json) -> Json:
+        form = self._fake.state.add_sign_up_form(
+            body["name"], list_name=body["list_name"], origins=body.get("origins", ())
+        )
+        return self._show_sign_up_form(form)
+
+    def _show_integrations(self) -> list[Json]:
+        return [
+            {"name": each.vendor, "host": each.host, "account": each.account}
+            for each in self._fake.integrations.saved
+        ]
+
+    async def _test_and_save(self, body: Json) -> Json:
+        """Do what "Test and Save" does; what the other vendor refuses is not saved."""
+        words = {name: value for name, value in body.items() if name != "name"}
+        test = self._fake.integrations
+        outcome = await (
+            test.test_segment(**words) if body["name"] == "segment" else test.test_clevertap(**words)
+        )
+        if not outcome.is_saved:
+            raise ControlRefused(
+                409, "not_saved", f"{body['name']}: {outcome.text}; wanted that it takes the sample"
+            )
+        return self._show_integrations()[-1] | {"name": body["name"], "text": outcome.text}
+
     def _show_journeys(self) -> list[Json]:
         return [_show_journey(journey) for journey in self._fake.journeys.published.values()]
 
@@ -159,6 +257,19 @@ class MailmodoControl(VendorControl):
         return SendEmail(campaign, until, float(body.get("within_s", SendEmail(campaign).within_s)))
 
 
+def _addresses(emails: Iterable[str]) -> list[str]:
+    """Read addresses, each once.
+
+    Raises:
+        ControlRefused: One of them is none.
+    """
+    found = list(emails)
+    for email in found:
+        if not is_email(email):
+            raise ControlRefused(400, "bad_request", f"found {email!r}, wanted an e-mail address")
+    return list(dict.fromkeys(email.strip().lower() for email in found))
+
+
 def _show_journey(journey: Journey) -> Json:
     cards = [
         {"type": "SendEmail", "campaign": card.campaign.name, "until": card.until, "within_s": card.within_s}
@@ -177,7 +288,7 @@ def _form(body: Mapping[str, Any]) -> Form:
         {name: _question(name, one) for name, one in questions.items()}
         for questions in (body["questions"], *body.get("further", ()))
     )
-    return Form(body["name"], first, further=tuple(further))
+    return Form(body["name"], first, further=tuple(further), export_url=body.get("export_url") or "")
 
 
 def _question(name: str, body: Mapping[str, Any]) -> Question:
@@ -200,11 +311,14 @@ def _show_template(stored: StoredTemplate) -> Json:
         "type": template.type,
         "personalisation": list(stored.personalisation),
         "links": {link.name: link.url for link in template.links},
+        "blocks": {block.id: block.name for block in stored.blocks.values()},
         "form": {
             "id": stored.form.id,
             "name": stored.form.name,
             "questions": [e.name for e in stored.form.elements],
             "steps": [[e.name for e in step.elements] for step in stored.form.steps],
+            "elements": {e.id: e.name for e in stored.form.elements},
+            "export_url": stored.form.export_url or None,
         }
         if stored.form
         else None,

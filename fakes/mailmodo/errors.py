@@ -4,7 +4,8 @@ VendorError
 └── MailmodoError    one refusal, with the body it is answered with
 
 FakeError
-└── UnknownTemplate  a campaign was asked for on a template that is not there
+├── CampaignNotSendable  a campaign was to be sent that is triggered, or has gone out
+└── UnknownTemplate      a campaign was asked for on a template that is not there
 
 The service has grown several envelopes; which one a call uses is part of what its clients depend on.
 """
@@ -27,6 +28,7 @@ __all__ = [
     "NO_CAMPAIGN",
     "STATIC_SEGMENT",
     "UNKNOWN_ADDRESS",
+    "CampaignNotSendable",
     "MailmodoError",
     "UnknownTemplate",
     "bad_key",
@@ -65,6 +67,10 @@ class MailmodoError(VendorError):
     ) -> None:
         super().__init__(status, message, headers=headers)
         self.body = body
+
+
+class CampaignNotSendable(FakeError):
+    """A campaign cannot be sent to many by hand: it is triggered, or it has gone out."""
 
 
 class UnknownTemplate(FakeError):

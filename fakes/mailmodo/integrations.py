@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fakes.kit import Fake
 
-__all__ = ["SAMPLE_ADDRESS", "Integrations", "SetupOutcome"]
+__all__ = ["SAMPLE_ADDRESS", "Integration", "Integrations", "SetupOutcome"]
 
 SAMPLE_ADDRESS: Final = "hello@mailmodo.com"
 """Whom the samples are about. Source: CleverTap docs, "Mailmodo"."""
@@ -41,10 +41,30 @@ class SetupOutcome:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """One that was tested and saved. Nothing is sent by it: the bridge carries what Mailmodo's own would.
+
+    Attributes:
+        vendor: `segment` or `clevertap`.
+        host: Where its API is.
+        account: CleverTap's project id; empty for Segment, which knows an account by its write key.
+    """
+
+    vendor: Literal["segment", "clevertap"]
+    host: str
+    account: str = ""
+
+
 class Integrations:
-    """Tests credentials of other vendors with one sample event each."""
+    """Tests credentials of other vendors with one sample event each.
+
+    Attributes:
+        saved: Those that were taken, one for each vendor, host and account; the latest last.
+    """
 
     def __init__(self, fake: Fake) -> None:
+        self.saved: list[Integration] = []
         self._fake = fake
 
     async def test_segment(self, *, write_key: str, region: Literal["us", "eu"] = "us") -> SetupOutcome:
@@ -63,9 +83,10 @@ class Integrations:
             },
         }
         basic = base64.b64encode(f"{write_key}:".encode()).decode()
-        url = f"{self._fake.surroundings.url_of(_SEGMENT_HOSTS[region])}/v1/track"
-        status, _answer = await self._post(url, sample, {"Authorization": f"Basic {basic}"})
-        return _outcome(is_taken=status == 200, status=status)
+        integration = Integration("segment", _SEGMENT_HOSTS[region])
+        headers = {"Authorization": f"Basic {basic}"}
+        status, _answer = await self._post(integration.host, "/v1/track", body=sample, headers=headers)
+        return self._save(integration, is_taken=status == 200, status=status)
 
     async def test_clevertap(self, *, host: str, project_id: str, passcode: str) -> SetupOutcome:
         """Upload one `MM Email Opened` for `hello@mailmodo.com`.
@@ -87,13 +108,24 @@ class Integrations:
             ]
         }
         headers = {"X-CleverTap-Account-Id": project_id, "X-CleverTap-Passcode": passcode}
-        status, answer = await self._post(f"{self._fake.surroundings.url_of(host)}/1/upload", sample, headers)
-        return _outcome(is_taken=status == 200 and answer.get("status") == "success", status=status)
+        status, answer = await self._post(host, "/1/upload", body=sample, headers=headers)
+        is_taken = status == 200 and answer.get("status") == "success"
+        return self._save(Integration("clevertap", host, project_id), is_taken=is_taken, status=status)
+
+    def _save(self, integration: Integration, *, is_taken: bool, status: int | None) -> SetupOutcome:
+        if not is_taken:
+            return SetupOutcome(False, f"answered {status}" if status is not None else "no answer")
+        self.saved = [*(each for each in self.saved if each != integration), integration]
+        return SetupOutcome(True, "Setup successful")
 
     async def _post(
-        self, url: str, body: Mapping[str, Any], headers: Mapping[str, str]
+        self, host: str, path: str, *, body: Mapping[str, Any], headers: Mapping[str, str]
     ) -> tuple[int | None, Mapping[str, Any]]:
         sent = {**headers, "Content-Type": "application/json", ACTOR_HEADER: self._fake.vendor}
+        try:
+            url = self._fake.surroundings.url_of(host) + path
+        except LookupError:  # nobody is there under that name
+            return None, {}
         try:
             async with self._fake.session.post(url, data=json.dumps(body), headers=sent) as response:
                 answer = await response.read()
@@ -108,9 +140,3 @@ def _object(answer: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
-
-
-def _outcome(*, is_taken: bool, status: int | None) -> SetupOutcome:
-    if is_taken:
-        return SetupOutcome(True, "Setup successful")
-    return SetupOutcome(False, f"answered {status}" if status is not None else "no answer")

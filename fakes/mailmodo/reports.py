@@ -82,7 +82,6 @@ class Reports:
             raise failure("No campaign Found for the campaignId, Please check apiKey or campaignId")
         if campaign.type == "CONTACT_LIST":
             first = last = None
-        created_at = iso_ms(campaign.created_at)
         report: dict[str, Any] = {
             "campaignId": campaign.id,
             "campaignType": campaign.type,
@@ -90,8 +89,8 @@ class Reports:
             "status": campaign.status,
             "senderEmail": campaign.sender_email,
             "subjects": [_source(campaign)],
-            "createdAt": created_at,
-            "scheduledAt": created_at,
+            "createdAt": iso_ms(campaign.created_at),
+            "scheduledAt": iso_ms(campaign.sent_at or campaign.created_at),
         }
         return web.json_response({**report, **self._state.tally(campaign).between(first, last)})
 
@@ -126,24 +125,27 @@ class Reports:
 
 
 def _campaign(campaign: Campaign) -> dict[str, Any]:
-    created_ms = int(campaign.created_at.timestamp() * 1000)
     answer: dict[str, Any] = {
         "campaignType": campaign.type,
         "templateId": campaign.template.id,
-        "scheduledAt": created_ms,
+        "scheduledAt": _epoch_ms(campaign.sent_at or campaign.created_at),
         "id": campaign.id,
         "campaignName": campaign.name,
         "status": campaign.status,
         "emailType": campaign.template.template.email_type,
         "senderEmail": campaign.sender_email,
         "subjects": [_source(campaign)],
-        "createdAt": created_ms,
+        "createdAt": _epoch_ms(campaign.created_at),
     }
     if campaign.is_of_journey:
         answer["creationSource"] = "JOURNEY_CAMPAIGN"
     elif campaign.type == "TRIGGERED":
         answer["triggerAppName"] = campaign.trigger_app
     return answer
+
+
+def _epoch_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
 
 
 def _source(campaign: Campaign) -> str:

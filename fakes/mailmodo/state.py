@@ -250,7 +250,11 @@ class State:
 
     def set_draft(self, campaign: Campaign, *, is_draft: bool) -> Campaign:
         """Leave a campaign as a draft, which cannot be triggered, or enable it."""
-        changed = self.campaigns[campaign.id] = replace(campaign, is_draft=is_draft)
+        return self.change_campaign(campaign, is_draft=is_draft)
+
+    def change_campaign(self, campaign: Campaign, **changes: Any) -> Campaign:
+        """Change a campaign and give it as it is then; mail that it has sent keeps it as it was."""
+        changed = self.campaigns[campaign.id] = replace(self.campaigns[campaign.id], **changes)
         return changed
 
     def add_sign_up_form(self, name: str, *, list_name: str, origins: Iterable[str] = ()) -> SignUpForm:

@@ -107,7 +107,7 @@ def campaign_properties(send: Send) -> dict[str, Any]:
     """Give the properties that every activity has. Source: Segment docs, "Mailmodo Source", event properties."""
     campaign = send.campaign
     template = campaign.template
-    return {
+    properties = {
         "email_id": send.contact.id,
         "email_subject": send.subject,
         "email_type": template.template.email_type,
@@ -116,8 +116,10 @@ def campaign_properties(send: Send) -> dict[str, Any]:
         "campaign_id": campaign.id,
         "campaign_name": campaign.name,
         "campaign_type": campaign.type,
-        "campaign_trigger_source": campaign.trigger_app,
     }
+    if campaign.type == "TRIGGERED":  # "triggered only", says SEG-src
+        properties["campaign_trigger_source"] = campaign.trigger_app
+    return properties
 
 
 def activity_request(activity: Activity, url: str) -> WebhookRequest:

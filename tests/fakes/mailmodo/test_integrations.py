@@ -74,8 +74,10 @@ async def test_segment_gets_one_sample_open(region: Any) -> None:
         opened.recorder.check()
 
 
+@pytest.mark.parametrize("arm", ["virtual", "loopback"])
 @pytest.mark.answers("mailmodo", 20)
-async def test_nobody_there_is_told() -> None:
+async def test_nobody_there_is_told(arm: str) -> None:
+    """On loopback only what is served has an address at all: a region that is not served has none."""
     made: list[Any] = []
 
     def make(surroundings: Surroundings) -> FakeMailmodo:
@@ -83,4 +85,13 @@ async def test_nobody_there_is_told() -> None:
         return made[0]  # type: ignore[no-any-return]  # the list holds only what was put in above
 
     async with stage(make):
-        assert await made[0].integrations.test_segment(write_key="k") == SetupOutcome(False, "no answer")
+        integrations = made[0].integrations
+        clevertap = {"host": "in1.api.clevertap.com", "project_id": "p", "passcode": "p"}
+
+        outcomes = [
+            await integrations.test_segment(write_key="k"),
+            await integrations.test_clevertap(**clevertap),
+        ]
+
+        assert outcomes == [SetupOutcome(False, "no answer")] * 2
+        assert integrations.saved == []
