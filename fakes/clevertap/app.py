@@ -234,17 +234,18 @@ class FakeCleverTap(Fake):
             raise malformed_request()
         query = call.query
         is_dry = bool(query) and query.get("dryRun", "").lower() in _YES
+        rehearsed: set[str] | None = set() if is_dry else None
         unprocessed = []
         for number, record in enumerate(records, start=1):
             try:
-                self._take(record, is_dry=is_dry)
+                self._take(record, rehearsed)
             except RecordFault as fault:
                 unprocessed.append(self._refuse(record, fault, number=number, is_dry=is_dry))
         return len(records), unprocessed
 
-    def _take(self, record: Any, *, is_dry: bool) -> None:
-        checked = self.state.check(record)
-        if is_dry:
+    def _take(self, record: Any, rehearsed: set[str] | None) -> None:
+        checked = self.state.check(record, rehearsed=rehearsed)
+        if rehearsed is not None:
             return
         stored = self.state.store(checked)
         profile = stored.profile

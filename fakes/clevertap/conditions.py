@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fakes.clevertap.profiles import Profile
 
-__all__ = ["PROPERTY_KINDS", "compare", "on_person", "on_properties", "person_values"]
+__all__ = ["PROPERTY_KINDS", "age_of", "compare", "on_person", "on_properties", "person_values"]
 
 _DEVICES: Final = {"Android": "Mobile", "iOS": "Mobile", "Windows": "Mobile", "Web": "Desktop"}
 _PLATFORMS: Final = {"Android": "AndroidApp", "iOS": "iOSApp", "Windows": "WindowsApp", "Web": "Website"}
@@ -110,12 +110,18 @@ def person_values(kind: str, profile: Profile, now: datetime) -> Mapping[str, An
     return _READERS[kind](profile, now)
 
 
+def age_of(profile: Profile, now: datetime) -> Any:
+    """Give the property `Age`, or else what follows from the date of birth; None where neither is known."""
+    age, born = profile.properties.get("Age"), profile.properties.get("DOB")
+    if age is None and isinstance(born, str) and _DATE.fullmatch(born):
+        return int((now - datetime.fromtimestamp(int(born[3:]), UTC)).days / _YEAR_DAYS)
+    return age
+
+
 def _demographics(profile: Profile, now: datetime) -> Mapping[str, Any]:
     found = dict(profile.properties)
-    born = found.get("DOB")
-    if "Age" not in found and isinstance(born, str) and _DATE.fullmatch(born):
-        age = (now - datetime.fromtimestamp(int(born[3:]), UTC)).days / _YEAR_DAYS
-        found["Age"] = int(age)
+    if (age := age_of(profile, now)) is not None:
+        found["Age"] = age
     if (gender := found.get("Gender")) in ("M", "F"):
         found["Gender"] = [gender, next(word for word, letter in _GENDERS.items() if letter == gender)]
     return found

@@ -16,6 +16,7 @@ from liquid import Mode, Node, Tag
 from liquid.exceptions import LiquidError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
+from liquid.token import TOKEN_EXPRESSION
 from liquid.undefined import Undefined
 
 from fakes.clevertap.liquid_bounds import BoundedEnvironment
@@ -34,18 +35,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TextIO
 
-    from liquid import RenderContext, Token, TokenStream
+    from liquid import BoundTemplate, RenderContext, Token, TokenStream
 
 __all__ = ["LiquidText", "MessageAborted", "has_liquid", "json_text"]
 
 _TAG: Final = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _LINKED: Final = re.compile(r"\bLinked\.([A-Za-z_]\w*)", re.ASCII)
 _RAW: Final = re.compile(r"\{%-?\s*(end)?raw\s*-?%\}")
+_COMMENT: Final = re.compile(r"\{%-?\s*(end)?comment\b.*%\}", re.DOTALL)
 _NOTATION: Final = re.compile(
     r"(?<![\w.])@(?P<subject>\w+(?: \w+)*) - (?P<words>[\w$]+(?: [\w$]+)*)"
     r'(?P<fallback>\s*\|\s*default\s*:\s*"(?P<default>[^"]*)")?'
     r"|\$\{(?P<name>[A-Za-z_][\w .-]*)\}"
 )
+
+
+_KNOWN_TAGS: Final = frozenset(
+    {"if", "unless", "case", "for", "break", "continue", "tablerow", "assign", "comment"}
+    # What stands between tags, and what is none, are tags to the library.
+    | {"content", "output", "illegal"}
+)
+"""Tags that CleverTap lists, besides `raw`, which the library knows anyway, and its own `abort`; "only what is listed
+is supported". Source: user docs, `liquid-tags`."""
 
 
 class MessageAborted(Exception):
@@ -63,6 +74,9 @@ class LiquidText:
 
     Attributes:
         linked: Names of the linked content that it reads.
+
+    Raises:
+        LiquidError: It is not Liquid, or has a tag that CleverTap does not know.
     """
 
     def __init__(
@@ -70,7 +84,7 @@ class LiquidText:
     ) -> None:
         escape = "ct_url" if is_url else "ct_json" if is_json else ""
         source = _to_liquid(text, escape=escape, is_json=is_json, has_dollar_names=has_dollar_names)
-        self._template = _ENVIRONMENT.from_string(source) if "{{" in source or "{%" in source else None
+        self._template = _compile(source) if "{{" in source or "{%" in source else None
         self._text = text
         self.linked = frozenset(_LINKED.findall(text))
 
@@ -114,12 +128,16 @@ def json_text(body: Mapping[str, object]) -> str:
 def _to_liquid(text: str, *, escape: str, is_json: bool, has_dollar_names: bool) -> str:
     parts: list[str] = []
     is_quoted = not is_json
-    is_raw = False
+    is_raw = is_comment = False
     for part in _TAG.split(text):
         if part.startswith("{%"):
             if found := _RAW.fullmatch(part):
                 is_raw = found.group(1) is None
+            elif found := _COMMENT.fullmatch(part):
+                is_comment = found.group(1) is None
             parts.append(part)
+        elif is_comment:
+            parts.append(part)  # nothing of it is rendered, its quotes neither
         elif part.startswith("{{") and part.endswith("}}") and not is_raw:
             parts.append(_with_filter(part, escape if is_quoted else ""))
         elif is_raw:
@@ -233,11 +251,15 @@ class _AbortTag(Tag):
 
     def parse(self, stream: TokenStream) -> Node:
         token: Token = stream.current
+        if stream.peek.kind == TOKEN_EXPRESSION:
+            next(stream)  # why it is aborted, which is shown nowhere
         return _AbortNode(token)
 
 
-def _make_environment() -> BoundedEnvironment:
-    environment = BoundedEnvironment(tolerance=Mode.LAX, strict_filters=False)
+def _make_environment(tolerance: Mode) -> BoundedEnvironment:
+    environment = BoundedEnvironment(tolerance=tolerance, strict_filters=False)
+    for name in environment.tags.keys() - _KNOWN_TAGS:
+        del environment.tags[name]
     environment.add_tag(_AbortTag)
     for name, function in (
         ("ct_json", _ct_json),
@@ -251,4 +273,11 @@ def _make_environment() -> BoundedEnvironment:
     return environment
 
 
-_ENVIRONMENT: Final = _make_environment()
+_ENVIRONMENT: Final = _make_environment(Mode.LAX)
+_EDITOR: Final = _make_environment(Mode.STRICT)
+
+
+def _compile(source: str) -> BoundTemplate:
+    """Compile a text that the editor accepts; what goes wrong in rendering is another matter, and gives nothing."""
+    _EDITOR.from_string(source)
+    return _ENVIRONMENT.from_string(source)

@@ -63,7 +63,7 @@ class Pages:
         return {"trackPage": self._view}
 
     async def _view(self, call: Call) -> web.Response:
-        device, url = call.path["device"], call.query.get("u", "")
+        device, url = call.path["device"].lower(), call.query.get("u", "")
         profile = self._visitors.state.profile_by_object_id(device)
         if profile is not None and url:
             self._note(profile, device, url=url[:_LONGEST], referrer=call.query.get("r", "")[:_LONGEST])

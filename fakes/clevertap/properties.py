@@ -6,10 +6,21 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
+from fakes.clevertap.local_time import ZONE_KEYS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["OPERATORS", "apply", "clean_name", "cut", "cut_list"]
+__all__ = [
+    "OPERATORS",
+    "apply",
+    "clean_name",
+    "cut",
+    "cut_list",
+    "is_predefined",
+    "is_taken_away",
+    "is_too_long",
+]
 
 MAX_KEY: Final = 120
 MAX_VALUE: Final = 512
@@ -18,7 +29,43 @@ MAX_LIST: Final = 100
 _FORBIDDEN: Final = str.maketrans("", "", "%><!|&.:;$'\"\\")
 _FORBIDDEN_IN_PROFILES: Final = str.maketrans("", "", "%><!|&.:;$'\"\\#")
 
+_PREDEFINED: Final = frozenset(
+    (
+        "Name",
+        "Email",
+        "Phone",
+        "Gender",
+        "Employed",
+        "Education",
+        "Married",
+        "Age",
+        "DOB",
+        "Photo",
+        *ZONE_KEYS,
+    )
+)
+_TAKING: Final = frozenset({"$remove", "$delete"})
+
 Properties = dict[str, Any]
+
+
+def is_predefined(key: str) -> bool:
+    """Say whether a key of a profile is CleverTap's own, so that it counts as none of the customer's."""
+    return key in _PREDEFINED or key.startswith(("MSG-", "category-"))
+
+
+def is_taken_away(value: Any) -> bool:
+    """Say whether a value of `profileData` makes no property where there is none: a null, `$remove`, `$delete`."""
+    return value is None or (isinstance(value, dict) and len(value) == 1 and value.keys() <= _TAKING)
+
+
+def is_too_long(value: Any) -> bool:
+    """Say whether a value of `profileData`, or one of a multi-value property, is longer than 512 characters."""
+    if isinstance(value, dict):
+        return len(value) == 1 and value.keys() <= OPERATORS.keys() and any(map(is_too_long, value.values()))
+    if isinstance(value, list):
+        return any(isinstance(each, str) and len(each) > MAX_VALUE for each in value)
+    return isinstance(value, str) and len(value) > MAX_VALUE
 
 
 @lru_cache(maxsize=4096)
@@ -87,11 +134,13 @@ def _delete(properties: Properties, key: str, value: Any) -> None:
 
 
 def _incr(properties: Properties, key: str, value: Any) -> None:
-    _count(properties, key, _number(value))
+    if _is_number(value):
+        _count(properties, key, value)
 
 
 def _decr(properties: Properties, key: str, value: Any) -> None:
-    _count(properties, key, -_number(value))
+    if _is_number(value):
+        _count(properties, key, -value)
 
 
 def _count(properties: Properties, key: str, by: float) -> None:
@@ -128,3 +177,7 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> int | float:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NotRequired, TypedDict
 
 from fakes.clevertap.errors import Code, RecordFault
@@ -131,12 +131,13 @@ class EventRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProfileRecord:
-    """Changes to a profile; `identity` is a further one to bind to it, empty without."""
+    """Changes to a profile; `identity` is a further one to bind to it, empty without; `cut` as of an event."""
 
     address: Address
     ts: int
     changes: dict[str, Any]
     identity: str
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +177,10 @@ def check_record(
     if kind not in ("event", "profile", "token"):
         raise RecordFault(Code.TYPE)
     address = _address(record)
+    if record.get("objectId") not in (None, "") and not _OBJECT_ID.fullmatch(address.get("objectId")):
+        raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.OBJECT_ID)
     if not address.by:
         raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.IDENTIFIER)
-    first, value = address.by[0]
-    if first == "objectId" and not _OBJECT_ID.fullmatch(value):
-        raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.OBJECT_ID)
     ts = _timestamp(record.get("ts"), now=now, accept_iso=settings.accept_iso_ts)
     if kind == "event":
         return _event(record, address=address, ts=ts, settings=settings, discarded=discarded)
@@ -196,7 +196,7 @@ def _address(record: Mapping[str, Any]) -> Address:
         # A number is taken as its text: clients send numeric customer ids unquoted.
         text = value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
         if text.strip():
-            found.append((kind, text))
+            found.append((kind, text.lower() if kind == "objectId" else text))
     return Address(tuple(found))
 
 
@@ -207,10 +207,12 @@ def _timestamp(value: Any, *, now: Callable[[], datetime], accept_iso: bool) -> 
         return int(now().timestamp())
     if isinstance(value, str) and accept_iso and not value.isdigit():
         try:
-            return int(datetime.fromisoformat(value).timestamp())
+            at = datetime.fromisoformat(value)
         except ValueError:
             raise RecordFault(Code.TIMESTAMP) from None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
+        # Without a zone it is UTC, as in what JavaScript writes, and not the zone of the machine.
+        value = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    elif isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < _AFTER_LAST_TS:
         raise RecordFault(Code.TIMESTAMP)
@@ -288,13 +290,18 @@ def _profile(record: Mapping[str, Any], address: Address, *, ts: int) -> Profile
         if isinstance(data.get(key), dict | list) and not _is_delete(data[key]):
             raise RecordFault(Code.OTHER, f"Profile data is incorrect. {key} cannot be nested")
     identity = data.get("identity", data.get("Identity"))
-    changes = {
-        name: value
-        for key, value in data.items()
-        if key not in ("identity", "Identity") and (name := clean_name(key, is_profile=True))
-    }
+    changes = {}
+    changed = []
+    for key, value in data.items():
+        if key in ("identity", "Identity"):
+            continue
+        name = clean_name(key, is_profile=True)
+        if name:
+            changes[name] = value
+        if name != key:
+            changed.append(key)
     is_text = isinstance(identity, str | int) and not isinstance(identity, bool)
-    return ProfileRecord(address, ts, changes, str(identity) if is_text else "")
+    return ProfileRecord(address, ts, changes, str(identity) if is_text else "", tuple(changed))
 
 
 def _check_predefined(record: Mapping[str, Any], data: Mapping[str, Any]) -> None:

@@ -66,7 +66,8 @@ class RunningCampaign:
         try:
             self._compile()
         except (LiquidError, RecursionError, ValueError) as error:
-            raise InvalidTemplate(f"campaign {self.campaign.name!r}: {error}") from error
+            why = str(error).partition("\n")[0]
+            raise InvalidTemplate(f"campaign {self.campaign.name!r}: {why}") from error
         self.linked = tuple(sorted({name for text in self._all_texts() for name in text.linked}))
 
     def _compile(self) -> None:
@@ -117,9 +118,12 @@ class RunningCampaign:
         return (
             campaign.body is None
             and campaign.content_format is ContentFormat.JSON
-            and not any(has_liquid(value) or "@" in value for value in addresses)
+            and not any(self._is_personalised(value) for value in addresses)
             and not any(has_liquid(value) for value in campaign.key_values.values())
         )
+
+    def _is_personalised(self, address: str) -> bool:
+        return has_liquid(address) or "@" in address or (self.has_dollar_names and "${" in address)
 
 
 @dataclass(frozen=True, slots=True)

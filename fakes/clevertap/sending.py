@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from contracts.bodies import read_json
 from fakes.clevertap.authentication import OAuth, Tokens
 from fakes.clevertap.campaigns import Channel, ContentFormat, DropReason, PushCampaign, WebhookCampaign
 from fakes.clevertap.errors import WebhookRefused
@@ -217,11 +217,20 @@ class Sender:
             tokens=self._tokens,
             content_format=campaign.content_format,
         )
-        began_at = self.fake.surroundings.now()
-        outcome = await self._webhooks.send(request, self._policy_for(template))
+        now = self.fake.surroundings.now
+        tried_at = now()
+
+        def headers() -> Mapping[
+            str, str
+        ]:  # made anew for each try, so that they tell when the last one began
+            nonlocal tried_at
+            tried_at = now()
+            return request.headers()
+
+        outcome = await self._webhooks.send(replace(request, headers=headers), self._policy_for(template))
         # From here on the webhook itself is the cause of what follows, not what made us send it.
         current_cause.set(outcome.exchange_id or qualification.cause)
-        took = self.fake.surroundings.now() - began_at
+        took = now() - tried_at
         kind = "webhook_sent" if outcome.is_delivered else "webhook_failed"
         for profile in qualification.profiles:
             self.fake.tell(
@@ -253,13 +262,13 @@ class Sender:
             raise TypeError(f"campaign {campaign.name!r} calls no webhook")
         if campaign.body is None:
             return self._default_body(qualification, campaign)
-        text = running.text.render(occasion)
+        raw = running.text.render(occasion).encode("utf-8", "replace")
         if campaign.content_format is ContentFormat.JSON:
             try:
-                json.loads(text)
-            except (ValueError, RecursionError):
+                read_json(raw)
+            except ValueError:
                 raise Dropped(DropReason.INVALID_BODY) from None
-        return "customBody", text.encode("utf-8", "replace")
+        return "customBody", raw
 
     def _default_body(self, qualification: Qualification, campaign: WebhookCampaign) -> tuple[str, bytes]:
         running = qualification.running
@@ -271,6 +280,7 @@ class Sender:
             entries.append(
                 profile_entry(
                     profile.current,
+                    now=self.fake.surroundings.now(),
                     event=qualification.event,
                     key_values=pairs,
                     has_capitals=self._settings.capitalised_keys,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fakes.clevertap.errors import Code, RecordFault
 from fakes.clevertap.profiles import Device, Profile, StoredEvent, folded, identity_key, platform_of
-from fakes.clevertap.properties import MAX_VALUE, apply
+from fakes.clevertap.properties import MAX_VALUE, apply, is_predefined, is_taken_away, is_too_long
 from fakes.clevertap.records import (
     Address,
     AddressKind,
@@ -117,8 +117,8 @@ class CleverTapState:
         return self._by_gpid.get(gpid)
 
     def profile_by_object_id(self, object_id: str) -> Profile | None:
-        """Find by a device's CleverTap ID."""
-        return self._by_object_id.get(object_id)
+        """Find by a device's CleverTap ID, which is kept in lower case."""
+        return self._by_object_id.get(object_id.lower())
 
     def events_named(self, name: str) -> Sequence[tuple[Profile, StoredEvent]]:
         """Give the events of a name over all profiles, in the order of arrival, with who did them."""
@@ -132,20 +132,31 @@ class CleverTapState:
         """Discard an event name, as in the dashboard: uploads of it are refused from now on."""
         self._discarded |= {folded(name)}
 
-    def check(self, record: Any) -> EventRecord | ProfileRecord | TokenRecord:
+    def check(
+        self, record: Any, *, rehearsed: set[str] | None = None
+    ) -> EventRecord | ProfileRecord | TokenRecord:
         """Check one record of an upload without storing it.
+
+        Args:
+            record: Any JSON value.
+            rehearsed: Event names that the records before it in a dry run would have brought up.
 
         Raises:
             RecordFault: It is skipped.
         """
         checked = check_record(record, now=self._now, settings=self._settings, discarded=self._discarded)
-        if (
-            len(self._event_names) >= self._settings.max_event_types
-            and isinstance(checked, EventRecord)
-            and folded(checked.name) not in self._event_names
+        if (rehearsed is not None or len(self._event_names) >= self._settings.max_event_types) and isinstance(
+            checked, EventRecord
         ):
-            raise RecordFault(Code.OTHER, "Event Name is incorrect. Limit of event types reached")
+            self._check_event_type(folded(checked.name), set() if rehearsed is None else rehearsed)
         return checked
+
+    def _check_event_type(self, name: str, rehearsed: set[str]) -> None:
+        if name in self._event_names or name in rehearsed:
+            return
+        if len(self._event_names) + len(rehearsed) >= self._settings.max_event_types:
+            raise RecordFault(Code.OTHER, "Event Name is incorrect. Limit of event types reached")
+        rehearsed.add(name)
 
     def store(self, record: EventRecord | ProfileRecord | TokenRecord) -> Stored:
         """Store a checked record; an unknown identifier makes a new profile."""
@@ -160,6 +171,8 @@ class CleverTapState:
                 device for device in profile.devices if device.object_id == object_id
             ).push_token = record.token
             return Stored(profile, is_new)
+        for key in record.cut:
+            self.error_stream.append(f"profile {profile.object_id}: {key} not stored as it was sent")
         is_bad_merge = False
         if record.identity:
             profile, is_bad_merge = self._bind(profile, record.identity)
@@ -254,6 +267,8 @@ class CleverTapState:
                 self._by_identity[identity_key(identity)] = profile
                 profile.identities.append(identity)
             return profile, False
+        if len(owner.devices) + len(profile.devices) > _MAX_DEVICES:
+            return profile, False  # like a 51st device: apart, without the identity
         is_bad_merge = bool(owner.identities and profile.identities)
         return self._merge(owner, profile), is_bad_merge
 
@@ -283,15 +298,16 @@ class CleverTapState:
 
     def _change(self, profile: Profile, changes: Mapping[str, Any]) -> None:
         before = {key: profile.properties.get(key) for key in ("Email", "Phone")}
-        room = self._settings.max_profile_properties - len(profile.properties)
+        room = self._settings.max_profile_properties
+        room -= sum(not is_predefined(key) for key in profile.properties)
         allowed = {}
         for key, value in changes.items():
-            if key not in profile.properties:
+            if not (key in profile.properties or is_predefined(key) or is_taken_away(value)):
                 if room <= 0:
                     self.error_stream.append(f"profile {profile.object_id}: no room for property {key}")
                     continue
                 room -= 1
-            if isinstance(value, str) and len(value) > MAX_VALUE:
+            if is_too_long(value):
                 self.error_stream.append(
                     f"profile {profile.object_id}: value of {key} cut to {MAX_VALUE} characters"
                 )

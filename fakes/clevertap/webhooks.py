@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fakes.clevertap.authentication import Basic, OAuth, basic_value
 from fakes.clevertap.campaigns import ContentFormat
+from fakes.clevertap.conditions import age_of
 from fakes.clevertap.local_time import ZONE_KEYS
 from fakes.kit import RetryPolicy, WebhookRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
 
     from fakes.clevertap.authentication import Tokens
     from fakes.clevertap.profiles import Profile, StoredEvent
@@ -35,7 +37,7 @@ _USER_AGENT: Final = "CleverTap-Webhook-Fake/1"
 
 VARIABLES: Final = (
     "identity", "all_identities", "email", "phone", "name", "objectId", "profileData", "systemProfileData",
-    "event_properties", "push_token", "key_values",
+    "event_properties", "session_props", "push_token", "key_values",
 )  # fmt: skip
 """What can be ticked in the editor of the default body."""
 
@@ -89,6 +91,7 @@ def default_body(
 def profile_entry(
     profile: Profile,
     *,
+    now: datetime,
     event: StoredEvent | None,
     key_values: Mapping[str, str],
     has_capitals: bool = False,
@@ -98,6 +101,7 @@ def profile_entry(
 
     Args:
         profile: Whom.
+        now: For an age that follows from a date of birth.
         event: The triggering event of a live campaign.
         key_values: The campaign's pairs, rendered for this person.
         has_capitals: Write keys with capital first letters, as the vendor's "broadcast" sample does.
@@ -117,30 +121,33 @@ def profile_entry(
         "name": str(properties.get("Name", "")),
         "objectId": profile.object_id,
         "profileData": custom,
-        "systemProfileData": _system_data(profile),
+        "systemProfileData": _system_data(profile, now),
         "event_properties": {} if event is None else {**event.properties, "CT Source": event.source or "API"},
+        "session_props": {},  # what comes by API belongs to no session
         "push_token": profile.push_token,
         "key_values": dict(key_values),
     }
+    empty = ("profileData",) if event is None else ("profileData", "session_props")
     known = {
         key: value
         for key, value in entry.items()
-        if key in ticked and (value not in ("", [], {}) or key == "profileData")
+        if key in ticked and (value not in ("", [], {}) or key in empty)
     }
     return {key[0].upper() + key[1:]: value for key, value in known.items()} if has_capitals else known
 
 
-def _system_data(profile: Profile) -> dict[str, Any]:
+def _system_data(profile: Profile, now: datetime) -> dict[str, Any]:
     data: dict[str, Any] = {
         name: "Subscribed" if profile.is_subscribed(channel) else "Unsubscribed"
         for name, channel in _CHANNELS.items()
     }
     # A browser is subscribed by having a token; there is no property that says so.
     data["webPushSubscription"] = "Subscribed" if profile.web_push_token else "Unsubscribed"
-    for name, keys in (("timezone", ZONE_KEYS), ("age", ("Age",))):
-        for key in keys:
-            if key in profile.properties:
-                data.setdefault(name, profile.properties[key])
+    for key in ZONE_KEYS:
+        if key in profile.properties:
+            data.setdefault("timezone", profile.properties[key])
+    if (age := age_of(profile, now)) is not None:
+        data["age"] = age
     return data
 
 

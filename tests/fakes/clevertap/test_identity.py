@@ -164,3 +164,52 @@ async def test_each_identifier_leads_to_the_same_profile_once_it_was_named_besid
 
         assert profiles(ct) == 1
         assert len(ct.fake.state.profiles[0].events) == 5
+
+
+@pytest.mark.parametrize("prefix", ["_w_", "__h", "__", "-", "~", ""])
+async def test_object_ids_are_kept_in_lower_case(prefix: str) -> None:
+    async with account() as ct:
+        own = f"{prefix}Asha(1)"
+        await ct.upload({"type": "profile", "objectId": own, "profileData": {"Email": "asha@example.com"}})
+        await ct.upload(event(identity="", objectId=own.lower()), event(identity="", objectId=own.upper()))
+
+        record = await ct.profile("asha@example.com")
+        assert [device["objectId"] for device in record["platformInfo"]] == [own.lower()]
+        assert record["events"]["MM Email Opened"]["count"] == 2
+        for spelled in (own, own.lower()):
+            _, answer = await ct.call("GET", f"/1/profile.json?objectId={spelled}")
+            assert answer["record"]["email"] == "asha@example.com"
+        assert (await ct.call("POST", "/1/delete/profiles.json", body={"guid": own}))[0] == 200
+        await ct.settle(48 * 3600 + 1)
+        assert profiles(ct) == 0
+        ct.stage.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize("objectId", [[], {"a": 1}, True, False, 1.5, "  "])
+async def test_object_id_that_is_no_text_is_526_whoever_else_is_named(objectId: object) -> None:  # noqa: N803 - as on the wire
+    async with account() as ct:
+        assert (await ct.refusal(event(objectId=objectId)))[0] == 526
+        assert (await ct.refusal(event(identity="", objectId=objectId)))[0] == 526
+        token = {"type": "token", "objectId": objectId, "tokenData": {"id": "t", "type": "fcm"}}
+        assert (await ct.refusal(token))[0] == 530
+        assert (await ct.upload(event(objectId=None), event(objectId="")))["processed"] == 2
+
+
+@pytest.mark.bounds("clevertap", "6: Up to 50 devices per profile")
+async def test_a_merge_puts_no_51st_device_on_a_profile() -> None:
+    async with account() as ct:
+        for number in range(49):
+            await ct.upload(
+                {"type": "profile", "identity": "many", "objectId": f"__d{number}", "profileData": {}}
+            )
+        await ct.upload({"type": "profile", "objectId": "__x", "profileData": {"Name": "X"}})
+        await ct.upload({"type": "profile", "objectId": "__x", "profileData": {"identity": "many"}})
+        await ct.upload({"type": "profile", "objectId": "__y", "profileData": {"Name": "Y"}})
+        await ct.upload({"type": "profile", "objectId": "__y", "profileData": {"identity": "many", "Age": 3}})
+
+        _, answer = await ct.call("GET", "/1/profile.json?identity=many")
+        assert len(answer["record"]["platformInfo"]) == 50
+        _, answer = await ct.call("GET", "/1/profile.json?objectId=__y")
+        assert "identity" not in answer["record"]
+        assert answer["record"]["profileData"] == {"Age": 3}
+        ct.stage.recorder.check(sent=False)

@@ -63,10 +63,10 @@ def test_names_lose_what_is_forbidden_and_profile_keys_the_hash_too() -> None:
 
 async def test_surplus_properties_are_dropped_and_logged() -> None:
     async with account(CleverTapSettings(max_profile_properties=3)) as ct:
-        await ct.upload(person(a=1, b=2, c=3))
+        await ct.upload(person(a=1, b=2, c=3, d=4))
 
-        assert (await ct.profile("asha@example.com"))["profileData"] == {"a": 1, "b": 2}
-        assert "no room for property c" in ct.fake.state.error_stream[0]
+        assert (await ct.profile("asha@example.com"))["profileData"] == {"a": 1, "b": 2, "c": 3}
+        assert "no room for property d" in ct.fake.state.error_stream[0]
 
 
 async def test_operators_work_over_the_wire() -> None:
@@ -80,3 +80,53 @@ async def test_operators_work_over_the_wire() -> None:
             "Age": "30",
         }
         ct.stage.recorder.check()
+
+
+@pytest.mark.bounds("clevertap", "4: Custom keys per profile: 256")
+async def test_predefined_keys_take_no_room_from_custom_ones() -> None:
+    async with account() as ct:
+        custom: dict[str, Any] = {f"k{number}": number for number in range(257)}
+        await ct.upload(person(Name="Asha", Phone="+919876543210", Gender="F", **{"MSG-sms": True} | custom))
+        gone: dict[str, Any] = {"none1": {"$delete": True}, "none2": {"$remove": ["a"]}, "none3": None}
+        await ct.upload(person(**gone, Age=33))
+
+        [profile] = ct.fake.state.profiles
+        assert [key for key in profile.properties if key.startswith("k")] == [f"k{n}" for n in range(256)]
+        assert (profile.properties["Age"], profile.properties["MSG-sms"]) == (33, True)
+        assert list(ct.fake.state.error_stream) == [f"profile {profile.object_id}: no room for property k256"]
+
+
+async def test_room_that_is_made_is_used() -> None:
+    async with account(CleverTapSettings(max_profile_properties=1)) as ct:
+        await ct.upload(person(a=1), person(a={"$delete": True}), person(b=2))
+
+        [profile] = ct.fake.state.profiles
+        assert profile.properties == {"Email": "asha@example.com", "b": 2}
+
+
+@pytest.mark.answers("clevertap", 6)
+async def test_what_a_profile_keeps_otherwise_stands_in_the_error_stream() -> None:
+    async with account() as ct:
+        long = "v" * 513
+        more: dict[str, Any] = {"k" * 121: 1, "a.b": 2, "list": [long], "more": {"$add": ["a", long]}}
+        await ct.upload(person(**more, one=long))
+
+        [profile] = ct.fake.state.profiles
+        who = f"profile {profile.object_id}: "
+        assert list(ct.fake.state.error_stream) == [
+            f"{who}{'k' * 121} not stored as it was sent",
+            f"{who}a.b not stored as it was sent",
+            f"{who}value of list cut to 512 characters",
+            f"{who}value of more cut to 512 characters",
+            f"{who}value of one cut to 512 characters",
+        ]
+        assert profile.properties["more"] == ["a", "v" * 512]
+
+
+@pytest.mark.parametrize("value", ["3", None, True, [1], {"n": 1}])
+async def test_no_number_is_neither_added_nor_taken_away(value: Any) -> None:
+    async with account() as ct:
+        await ct.upload(person(had=5), person(had={"$incr": value}, new={"$decr": value}))
+
+        [profile] = ct.fake.state.profiles
+        assert profile.properties == {"Email": "asha@example.com", "had": 5}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -405,3 +406,46 @@ async def test_predefined_property_holds_no_object_and_no_list(key: str, value: 
         assert code == 555
         assert text == f"Profile data is incorrect. {key} cannot be nested.Skipped record number : 1"
         ct.stage.recorder.check(sent=False)
+
+
+@pytest.mark.parametrize(
+    "ts", ["1960-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "soon"]
+)
+async def test_iso_time_that_no_unix_second_of_ten_digits_says_is_525(ts: str) -> None:
+    async with account(CleverTapSettings(accept_iso_ts=True)) as ct:
+        assert (await ct.refusal(event(ts=ts)))[0] == 525
+
+
+async def test_iso_time_without_a_zone_is_utc_wherever_the_fake_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        async with account(CleverTapSettings(accept_iso_ts=True)) as ct:
+            await ct.upload(event(ts="2026-03-02T03:30:00"), event(ts="2026-03-02T09:00:00+05:30"))
+
+            assert [fact.details["ts"] for fact in ct.facts("event_stored")] == [NOW_TS, NOW_TS]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.bounds("clevertap", "4: At most 512 event types per account")
+async def test_dry_run_counts_event_types_as_the_real_run_does() -> None:
+    async with account(CleverTapSettings(max_event_types=3)) as ct:
+        records = [
+            event("A"),
+            event("a "),
+            event("B"),
+            event(""),
+            event("C"),
+            event("D"),
+            event("b"),
+            event("E"),
+        ]
+
+        rehearsed = await ct.upload(*records, query="?dryRun=1")
+        assert not ct.fake.state.event_names
+        assert await ct.upload(*records) == rehearsed
+        assert [entry["code"] for entry in rehearsed["unprocessed"]] == [509, 555, 555]
+        assert [entry["error"][-1] for entry in rehearsed["unprocessed"]] == ["4", "6", "8"]
+        assert list(ct.fake.state.event_names) == ["A", "B", "C"]

@@ -11,10 +11,13 @@ from fakes.clevertap import (
     CleverTapSettings,
     ContentFormat,
     Did,
+    EmailCampaign,
+    PushCampaign,
+    SmsCampaign,
     WebhookCampaign,
     WebhookRefused,
 )
-from fakes.clevertap.errors import UnknownWebhook
+from fakes.clevertap.errors import InvalidTemplate, UnknownWebhook
 from fakes.clevertap.webhooks import WebhookTemplate
 from tests.fakes.clevertap.account import (
     BODY,
@@ -340,3 +343,114 @@ async def test_live_campaign_calls_the_webhook_with_the_events_properties() -> N
         ]
         assert ct.stage.recorder.webhooks("customBody")[0].cause == upload.id
         ct.stage.recorder.check()
+
+
+async def test_age_follows_from_the_date_of_birth_unless_it_is_said() -> None:
+    async with account() as ct:
+        await ct.fake.add_webhook("mailmodo", url=HOOK)
+        ct.fake.add_campaign(
+            WebhookCampaign(name="all", webhook="mailmodo", variables=("email", "systemProfileData"))
+        )
+        # 2 March 1990, 36 years before.
+        await ct.upload(person(DOB="$D_636336000"), person("ravi@example.com", DOB="$D_636336000", Age=7))
+        await ct.fake.launch("all")
+        await ct.settle()
+
+        [body] = ct.bodies()
+        assert [entry["systemProfileData"]["age"] for entry in body["profiles"]] == [36, 7]
+
+
+async def test_response_time_is_that_of_the_try_that_was_taken() -> None:
+    async with account() as ct:
+        await with_webhook(ct)
+        await with_people(ct, "asha")
+        answers = iter([503, 302, 200])
+        ct.receiver.answer = lambda _attempt: web.Response(status=next(answers))
+        await ct.fake.launch("ask")
+        await ct.settle(60)
+
+        [delivered] = ct.facts("event_stored")
+        assert delivered.details["name"] == "Webhook Delivered"
+        assert delivered.details["properties"]["mp_processing_time_ms"] < 1000
+
+
+async def test_dollar_names_in_an_address_are_personalised_for_each_person() -> None:
+    async with account() as ct:
+        await ct.fake.add_webhook("mailmodo", url=f"{HOOK}?to=${{user_email}}")
+        ct.fake.add_campaign(WebhookCampaign(name="all", webhook="mailmodo"))
+        await with_people(ct, "asha", "ravi")
+        ct.receiver.requests.clear()
+        await ct.fake.launch("all")
+        await ct.settle()
+
+        assert [path for _, path, *_ in ct.receiver.requests] == [
+            "/hook?to=asha@example.com",
+            "/hook?to=ravi@example.com",
+        ]
+        assert [body["profiles"]["email"] for body in ct.bodies()] == ["asha@example.com", "ravi@example.com"]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_a_body_that_only_python_takes_for_json_is_not_sent(value: str) -> None:
+    async with account() as ct:
+        await with_webhook(ct, body='{"n": {{ Profile.n }}}')
+        await ct.upload(person(n=value))
+        await ct.fake.launch("ask")
+        await ct.settle()
+
+        assert ct.bodies() == []
+        assert ct.fake.statistics("ask").errors == {"Invalid JSON body": 1}
+
+
+async def test_quotes_in_a_comment_do_not_end_the_text_around_it() -> None:
+    async with account() as ct:
+        body = '{"n": "{% comment %}5" of rain for @Profile - Name{% endcomment %}{{ Profile.Name }}"}'
+        await with_webhook(ct, body=body)
+        await ct.upload(person(Name='Asha "Ash"'))
+        await ct.fake.launch("ask")
+        await ct.settle()
+
+        assert ct.bodies() == [{"n": 'Asha "Ash"'}]
+
+
+BROKEN = [
+    "{{ Profile.Email", "{{ | }}", "{{ }}", "{{ Profile..x }}", "{% if x %}", "{% endif %}", "{% else %}", "{% assign %}",
+    "{% for %}{% endfor %}", "{% if == %}{% endif %}", "{% if a && b %}{% endif %}", "{% nonsense %}", "{% capture x %}{% endcapture %}",
+    "{% include 'x' %}", "{% render 'x' %}", "{% increment x %}", "{% case x", "{% if x %}{% endunless %}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BROKEN)
+async def test_a_campaign_with_broken_liquid_is_not_published(text: str) -> None:
+    async with account() as ct:
+        await ct.fake.add_webhook("mailmodo", url=HOOK)
+        for made in (
+            WebhookCampaign(name="x", webhook="mailmodo", body=text),
+            WebhookCampaign(name="x", webhook="mailmodo", key_values={"k": text}),
+            SmsCampaign(name="x", text=text),
+            PushCampaign(name="x", text="", title=text),
+            EmailCampaign(name="x", subject=text, text=""),
+        ):
+            with pytest.raises(InvalidTemplate, match="campaign 'x': "):
+                ct.fake.add_campaign(made)
+
+        assert ct.fake.dashboard.campaigns == ()
+        status, answer = await ct.call(
+            "POST", "/1/send/sms.json",
+            body={"to": {"identity": ["a"]}, "provider_nick_name": "p", "content": {"body": text}},
+        )  # fmt: skip
+        assert (status, answer["status"], answer["code"], "\n" in answer["error"]) == (
+            200,
+            "fail",
+            400,
+            False,
+        )
+        body = {
+            "name": "x",
+            "where": {"event_name": "Charged", "from": 20260301, "to": 20260302},
+            "when": "now",
+        }
+        status, answer = await ct.call(
+            "POST", "/1/targets/create.json", body={**body, "content": {"title": "t", "body": text}}
+        )
+        assert (status, answer["status"], answer["code"]) == (200, "fail", 400)

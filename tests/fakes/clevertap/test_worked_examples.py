@@ -661,6 +661,7 @@ async def test_default_body(*, is_broadcast: bool) -> None:
         }
         if not is_broadcast:
             entry["event_properties"] = {"n": 1, "at": "$D_1", "CT Source": "API"}
+            entry["session_props"] = {}
         [body] = ct.bodies()
         assert body == {
             "targetId": number,
