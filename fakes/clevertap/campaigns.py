@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from fakes.clevertap.control_groups import Control
@@ -304,10 +305,10 @@ class CampaignStatistics:
         """Count one person who converted, after a message or as one of a control group."""
         if group:
             self.control_converted[group] += 1
-            self.control_revenue[group] = self.control_revenue.get(group, 0.0) + revenue
+            self.control_revenue[group] = _sum(self.control_revenue.get(group, 0.0), revenue)
         else:
             self.converted += 1
-            self.revenue += revenue
+            self.revenue = _sum(self.revenue, revenue)
 
     def count_failure(self, reason: DropReason) -> None:
         """Count one person who got nothing."""
@@ -318,3 +319,8 @@ class CampaignStatistics:
         """Count one message that was taken."""
         self.sent += 1
         self.trend[day] += 1
+
+
+def _sum(total: float, more: float) -> float:
+    """Add up; what no double holds is left out."""
+    return total + more if isfinite(total + more) else total

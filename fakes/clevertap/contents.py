@@ -5,7 +5,9 @@ Source: CleverTap/clevertap-support-snippets, `sending_*`; an MCP server of the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import timedelta
 from email.utils import formataddr
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,8 +21,10 @@ from fakes.clevertap.campaigns import (
     WhatsAppCampaign,
 )
 from fakes.clevertap.errors import InvalidTemplate, UnknownWebhook, refused
+from fakes.clevertap.filters import Where
 from fakes.clevertap.goals import Conversion
 from fakes.clevertap.limits import CampaignLimits
+from fakes.clevertap.operators import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +43,9 @@ _NOT_PAIRS: Final = frozenset(
 )
 _SENDER: Final = "news@example.com"
 _LONGEST_MESSAGE_ID: Final = 8
+_CONVERSION_TIME: Final = re.compile(r"([0-9]{1,4})([DHM])", re.ASCII | re.IGNORECASE)
+_UNITS: Final = {"D": timedelta(days=1), "H": timedelta(hours=1), "M": timedelta(minutes=1)}
+"""Of `conversion_time`; the vendor's example has days, hours and minutes are a guess."""
 
 
 def prepare_content(
@@ -85,11 +92,41 @@ def _aimed(campaign: Campaign, body: Mapping[str, Any]) -> Campaign:
 
 
 def _conversion(body: Mapping[str, Any]) -> Conversion | None:
-    goal = body.get("conversion", {})
-    name = goal.get("event_name", "") if isinstance(goal, dict) else None
-    if not isinstance(name, str):
+    """Read what a campaign is for. Source: Pipedream's component, whose example is that of the vendor's page."""
+    goal = body.get("conversion_goal", body.get("conversion", {}))
+    if not isinstance(goal, dict):
         raise refused("Invalid conversion")
-    return Conversion(event=name) if name else None
+    name, revenue = goal.get("event_name", ""), goal.get("revenue_property", "")
+    if not isinstance(name, str) or not isinstance(revenue, str):
+        raise refused("Invalid conversion")
+    within, where = _conversion_time(goal.get("conversion_time")), _conditions(goal.get("filter_type", {}))
+    if not name:
+        return None
+    made = Conversion(event=name, where=where, revenue=revenue)
+    return made if within is None else replace(made, within=within)
+
+
+def _conversion_time(given: Any) -> timedelta | None:
+    if given is None:
+        return None
+    found = _CONVERSION_TIME.fullmatch(given) if isinstance(given, str) else None
+    if found is None or not int(found[1]):
+        raise refused("Invalid conversion_time")
+    return int(found[1]) * _UNITS[found[2].upper()]
+
+
+def _conditions(given: Any) -> tuple[Where, ...]:
+    """Read the conditions on the properties of the event; of the others no source says what they do."""
+    wanted = given.get("event_property", []) if isinstance(given, dict) else None
+    if not isinstance(wanted, list) or not all(isinstance(each, dict) for each in wanted):
+        raise refused("Invalid filter_type")
+    conditions = []
+    for each in wanted:
+        name, operator = each.get("property_name"), each.get("operator", "equals")
+        if not isinstance(name, str) or not isinstance(operator, str) or operator not in OPERATORS:
+            raise refused("Invalid filter_type")
+        conditions.append(Where(name, each.get("property_value"), operator))
+    return tuple(conditions)
 
 
 def _is_text(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from fakes.clevertap.operators import OPERATORS
@@ -46,9 +47,10 @@ def all_hold(conditions: Iterable[Where], properties: Mapping[str, Any]) -> bool
 def number_of(value: Any) -> float:
     """Read a number; what is missing or none counts as 0. Source: user docs, `segment-rules`."""
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
         return 0.0
+    return number if isfinite(number) else 0.0  # "NaN" and "1e999" are none
 
 
 def _lookup(properties: Mapping[str, Any], name: str) -> Any:

@@ -82,6 +82,8 @@ class _Row:
         conversion = self.running.campaign.conversion
         if conversion is not None:
             shown |= {"conversion_event": conversion.event, "converted": counts.converted}
+            if conversion.revenue:
+                shown["revenue"] = counts.revenue
         if counts.controlled:
             shown["control_group"] = {
                 group: {"qualified": qualified, "converted": counts.control_converted[group]}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.tracking import SentMessage, Tracking
     from fakes.kit import Fake
 
-__all__ = ["Dropped", "Messenger", "SystemEvents", "occasion_of"]
+__all__ = ["Dropped", "Messenger", "SystemEvents", "can_reach", "occasion_of"]
 
 _KINDS: Final[Mapping[Channel, Literal["sms", "push", "webpush", "whatsapp"]]] = {
     Channel.SMS: "sms",
@@ -222,3 +222,10 @@ def _recipients(campaign: Campaign, profile: Profile) -> list[str]:
             return [each.push_token for each in (devices if campaign.to_all_devices else devices[:1])]
     found = profile.email if campaign.channel is Channel.EMAIL else profile.phone
     return [found] if found else []
+
+
+def can_reach(campaign: Campaign, profile: Profile) -> bool:
+    """Say whether somebody has what a campaign's channel needs, and has not unsubscribed from it."""
+    if campaign.channel is Channel.WEBHOOK:
+        return True
+    return profile.is_subscribed(campaign.channel.value) and bool(_recipients(campaign, profile))

@@ -6,8 +6,9 @@ the moment in which it would go. Which of them CleverTap asks first is not docum
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timezone
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from fakes.clevertap.campaigns import Channel, DropReason
 from fakes.clevertap.limits import THROTTLE_GIVES_UP, THROTTLE_WINDOW, CampaignLimits, ChannelLimits
 from fakes.clevertap.local_time import zone_of
+from fakes.clevertap.messaging import can_reach
 from fakes.clevertap.timers import Timers
 
 if TYPE_CHECKING:
@@ -32,19 +34,53 @@ _NONE_FOR_CHANNEL = ChannelLimits()
 
 @dataclass(slots=True)
 class _Throttle:
-    """So many in a window; what does not fit gets a place in one of the next."""
+    """So many in a window; what does not fit gets a place in one of the next.
+
+    A window begins with a message that none is open for, also in the future: what waits for the morning takes no place
+    from what goes now. Windows never overlap.
+    """
 
     limit: int
-    starts_at: datetime
-    used: int = 0
+    starts: list[datetime] = field(default_factory=list)
+    used: dict[datetime, int] = field(default_factory=dict)
+    skipped: dict[datetime, datetime] = field(default_factory=dict)
 
-    def reserve(self, at: datetime, count: int) -> datetime:
-        if at >= self.starts_at + THROTTLE_WINDOW:
-            self.starts_at, self.used = at, 0
-        if self.used and self.used + count > self.limit:
-            self.starts_at, self.used = self.starts_at + THROTTLE_WINDOW, 0
-        self.used += count
-        return max(at, self.starts_at)
+    def begin_anew(self, now: datetime) -> None:
+        """Forget windows that are all over."""
+        if self.starts and self.starts[-1] + THROTTLE_WINDOW <= now:
+            self.starts.clear()
+            self.used.clear()
+            self.skipped.clear()
+
+    def earliest(self, at: datetime, count: int) -> datetime:
+        """Give the first moment, not before another, at which so many may go."""
+        began = start = self._window_at(at)
+        while start is not None and self.used[start] >= self.limit:
+            at = self.skipped.get(start, start + THROTTLE_WINDOW)
+            start = self._window_at(at)
+        if began is not None and began != start:
+            self.skipped[began] = at  # full for ever: nobody need look there again
+        while start is not None and self.used[start] + count > self.limit:
+            at = start + THROTTLE_WINDOW
+            start = self._window_at(at)
+        return at if start is None else max(at, start)
+
+    def book(self, at: datetime, count: int) -> None:
+        start = self._window_at(at)
+        if start is None:
+            insort(self.starts, at)
+            self.used[at] = 0
+            start = at
+        self.used[start] += count
+
+    def _window_at(self, at: datetime) -> datetime | None:
+        """Give the window that is open at a moment, or else one that begins before a new one would be over."""
+        place = bisect_right(self.starts, at)
+        if place and at < self.starts[place - 1] + THROTTLE_WINDOW:
+            return self.starts[place - 1]
+        if place < len(self.starts) and self.starts[place] < at + THROTTLE_WINDOW:
+            return self.starts[place]
+        return None
 
 
 class Pacer:
@@ -108,18 +144,28 @@ class Pacer:
         return [replace(qualification, profiles=tuple(people)) for people in groups.values()]
 
     def _admit(self, qualification: Qualification, channel: ChannelLimits) -> None:
-        now = self._now()
-        at = self._undisturbed(qualification, now)
-        if at is not None:
-            at = self._undisturbed(qualification, self._throttled(qualification, channel, at))
+        now, count = self._now(), len(qualification.profiles)
+        throttles = self._throttles_of(qualification, channel)
+        at: datetime | None = now
+        before = None
+        # Each may put it into the other's way: a throttle into the hours of rest, their end into a full window.
+        while at is not None and at != before and at - now <= THROTTLE_GIVES_UP:
+            before = at
+            at = self._undisturbed(qualification, at)
+            if at is not None:
+                for throttle in throttles:
+                    at = throttle.earliest(at, count)
         if at is None:
             self._drop(qualification, DropReason.DO_NOT_DISTURB)
         elif at - now > THROTTLE_GIVES_UP:
             self._drop(qualification, DropReason.THROTTLED)
-        elif at <= now:
-            self._pass(qualification)
         else:
-            self._waiting.add(at - now, partial(self._pass, qualification))
+            for throttle in throttles:
+                throttle.book(at, count)
+            if at <= now:
+                self._pass(qualification)
+            else:
+                self._waiting.add(at - now, partial(self._pass, qualification))
 
     def _undisturbed(self, qualification: Qualification, at: datetime) -> datetime | None:
         """Give the next instant outside do-not-disturb hours; None when they discard the message."""
@@ -136,25 +182,32 @@ class Pacer:
             return at
         return None if quiet.discards else until
 
-    def _throttled(self, qualification: Qualification, channel: ChannelLimits, at: datetime) -> datetime:
+    def _throttles_of(self, qualification: Qualification, channel: ChannelLimits) -> list[_Throttle]:
         if qualification.is_unthrottled:
-            return at
-        running = qualification.running
+            return []
+        running, now = qualification.running, self._now()
+        found = []
         for key, limit in (
             (running.id, running.campaign.limits.throttle),
             (running.campaign.channel, channel.throttle),
         ):
             if limit is not None:
-                throttle = self._throttles.setdefault(key, _Throttle(limit, at))
-                at = throttle.reserve(at, len(qualification.profiles))
-        return at
+                throttle = self._throttles.setdefault(key, _Throttle(limit))
+                throttle.limit = limit  # that of a channel may be set anew
+                throttle.begin_anew(now)
+                found.append(throttle)
+        return found
 
     def _pass(self, qualification: Qualification) -> None:
         kept: list[Profile] = []
         dropped: dict[DropReason, list[Profile]] = {}
         for profile in qualification.profiles:
-            reason = self._barred(qualification.running, profile.current)
-            if reason is None:
+            # Who cannot be reached gets nothing, which uses up nobody's caps, the campaign's neither.
+            is_reached = can_reach(qualification.running.campaign, profile.current)
+            reason = self._barred(qualification.running, profile.current) if is_reached else None
+            if not is_reached:
+                kept.append(profile)
+            elif reason is None:
                 self._count(qualification.running, profile.current)
                 kept.append(profile)
             else:

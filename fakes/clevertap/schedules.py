@@ -141,7 +141,7 @@ def _recurring(when: dict[str, Any], now: datetime) -> Schedule:
     if unit not in ("day", "week"):
         raise _wrong()
     days = when.get("repeat_on_days_of_week", [])
-    if not isinstance(days, list) or not all(isinstance(day, int) and 1 <= day <= 7 for day in days):
+    if not isinstance(days, list) or not all(type(day) is int and 1 <= day <= 7 for day in days):
         raise _wrong()
     given = when.get("start_time")
     first = now if given is None else _moment(given, now)

@@ -60,7 +60,8 @@ class Stations:
 
     def is_fresh(self, event: StoredEvent) -> bool:
         """Say whether an event is young enough for a journey."""
-        settings, now_ts = self._host.settings, self._now().timestamp()
+        # In whole seconds, as the event's own time is.
+        settings, now_ts = self._host.settings, int(self._now().timestamp())
         back, ahead = settings.journey_freshness_back, settings.freshness_ahead
         return now_ts - back.total_seconds() <= event.ts <= now_ts + ahead.total_seconds()
 
@@ -248,7 +249,8 @@ class Stations:
             note(event)
             if not missing:
                 self._waits.remove(wait)
-                self._go(visit, name, "no", event)
+                # What B says can be used nowhere: only what leaves by "yes" has an event.
+                self._go(visit, name, "no", None)
 
         def end() -> None:
             for event in visit.profile.current.events:

@@ -134,7 +134,7 @@ class Triggers:
             self._start(running, rule, profile, event=None)
 
     def _is_fresh(self, event: StoredEvent) -> bool:
-        now_ts = self._now().timestamp()
+        now_ts = int(self._now().timestamp())  # in whole seconds, as the event's own time is
         back, ahead = self._freshness()
         return now_ts - back.total_seconds() <= event.ts <= now_ts + ahead.total_seconds()
 

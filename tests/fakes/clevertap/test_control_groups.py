@@ -341,3 +341,79 @@ async def test_groups_are_made_and_shown_by_the_control_api() -> None:
             {"share": 2.5, "name": SYSTEM},
             {"share": 3, "name": "Christmas"},
         ]
+
+
+@pytest.mark.parametrize("word", ["conversion", "conversion_goal"])
+@pytest.mark.parametrize(
+    ("time", "within_s"), [("1D", 86400), ("2h", 7200), ("90M", 5400), ("10d", 864000), (None, 7 * 86400)]
+)
+async def test_conversion_time_of_a_campaign_by_api_is_the_one_that_was_said(
+    word: str, time: str | None, within_s: int
+) -> None:
+    async with account() as ct:
+        await many(ct, 4)
+        goal: dict[str, Any] = {
+            "event_name": "Charged",
+            "filter_type": {
+                "event_property": [{"property_name": "Plan", "operator": "equals", "property_value": "pro"}],
+                "first_time": "yes",
+                "day_of_week": [1, 7],
+            },
+            "revenue_property": "Amount",
+        }
+        await create(ct, **{word: goal | ({} if time is None else {"conversion_time": time})})
+        await ct.settle(5)
+        await ct.settle(within_s - 30)
+        await paid(ct, "p0", Plan="pro", Amount=5)
+        await paid(ct, "p1", Plan="free", Amount=7)
+        await paid(ct, "p2", Plan="pro", Amount="NaN")
+        await ct.settle(60)
+        await paid(ct, "p3", Plan="pro", Amount=9)
+
+        [message] = (await post(ct, "message/report", **DAYS))["messages"]
+        assert (message["converted"], message["revenue"]) == (2, 5)
+        ct.stage.recorder.check()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"conversion_time": "0D"},
+        {"conversion_time": "D"},
+        {"conversion_time": "1W"},
+        {"conversion_time": "99999D"},
+        {"conversion_time": 1},
+        {"revenue_property": 5},
+        {"filter_type": []},
+        {"filter_type": {"event_property": {}}},
+        {"filter_type": {"event_property": [5]}},
+        {"filter_type": {"event_property": [{"property_name": 5}]}},
+        {"filter_type": {"event_property": [{"property_name": "a", "operator": "is"}]}},
+        {"filter_type": {"event_property": [{"property_name": "a", "operator": []}]}},
+    ],
+)
+async def test_conversion_that_cannot_be_read_makes_no_campaign(wrong: dict[str, Any]) -> None:
+    async with account() as ct:
+        body = {
+            "name": "c",
+            "segment": "all",
+            "when": "now",
+            "content": {"title": "t", "body": "b"},
+            "conversion_goal": {"event_name": "Charged"} | wrong,
+        }
+        status, answer = await ct.call("POST", "/1/targets/create.json", body=body)
+
+        assert (status, answer["status"], answer["code"]) == (200, "fail", 400)
+        assert (await post(ct, "message/report", **DAYS))["messages"] == []
+
+
+async def test_revenue_stays_a_number_whatever_was_paid() -> None:
+    async with account() as ct:
+        await many(ct, 4)
+        await create(ct, conversion_goal={"event_name": "Charged", "revenue_property": "Amount"})
+        await ct.settle(5)
+        for name, amount in (("p0", 1e308), ("p1", 1e308), ("p2", "Infinity"), ("p3", "1e999")):
+            await paid(ct, name, Amount=amount)
+
+        [message] = (await post(ct, "message/report", **DAYS))["messages"]
+        assert (message["converted"], message["revenue"]) == (4, 1e308)

@@ -772,3 +772,46 @@ async def test_thousands_of_visits_need_no_task_each_and_leave_nothing_behind() 
         await ct.settle(3 * HOUR)
 
         assert (len(journeys), journeys._waits._by_key) == (0, {})
+
+
+@pytest.mark.parametrize("path", ["yes", "no"])
+async def test_event_values_leave_an_inaction_node_by_yes_alone(path: str) -> None:
+    async with account() as ct:
+        await with_people(ct, "asha")
+        sms(ct, name="say", text='{{ Event.score | default: "nothing" }}')
+        waits = Inaction(
+            did=OPENED,
+            did_not=(SUBMITTED,),
+            within=timedelta(hours=1),
+            paths={"yes": to("say"), "no": to("say")},
+        )
+        ct.fake.dashboard.add_journey(Journey(name="j", nodes={"in": waits, "say": Message(campaign="say")}))
+
+        await ct.upload(event(OPENED, evtData={"score": 3}))
+        if path == "no":
+            await ct.upload(event(SUBMITTED, evtData={"score": 9}))
+        await ct.settle(HOUR + 1)
+
+        assert [text.text for text in ct.stage.recorder.texts] == [{"yes": "3", "no": "nothing"}[path]]
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize(("age_s", "enters"), [(3600, True), (3601, False), (-120, True), (-121, False)])
+@pytest.mark.bounds("clevertap", "14.1: API events older than 60 minutes are ignored")
+async def test_freshness_goes_by_whole_seconds_whatever_the_clock_shows(
+    age_s: int, *, enters: bool, fraction: float
+) -> None:
+    async with account(CleverTapSettings(upload_takes_s=0)) as ct:
+        await with_people(ct, "asha")
+        sms(ct, name="live", text="Hi", when=Did(OPENED))
+        ct.fake.dashboard.add_journey(Journey(name="j", nodes={"in": Action(event=OPENED)}))
+        await ct.settle(10 + fraction)
+
+        now_ts = int(ct.stage.now().timestamp())
+        await ct.upload(event(OPENED, ts=now_ts - age_s))
+        await ct.upload(event(OPENED, ts=now_ts - 7200), event(OPENED, ts=now_ts - 7201))
+        await ct.settle()
+
+        assert ct.fake.dashboard.journeys.statistics("j").entered == int(enters)
+        # An hour is nothing to a live campaign, two hours are its end.
+        assert len(ct.stage.recorder.texts) == 1 + int(age_s != -121)

@@ -254,3 +254,91 @@ async def test_broadcast_keeps_out_only_those_who_are_capped() -> None:
             ["asha@example.com"],
             ["ravi@example.com"],
         ]
+
+
+async def test_one_persons_hours_of_rest_hold_up_nobody_else_under_a_throttle() -> None:
+    async with account() as ct:
+        zones = {"east": "+10:00", "home": "+00:00", "east2": "+10:00", "home2": "+00:00"}
+        await ct.upload(
+            *(person(f"{name}@example.com", Phone=PHONE, Timezone=zone) for name, zone in zones.items())
+        )
+        noon = DoNotDisturb(time(13), time(14), in_local_time=True)
+        nudge(ct, throttle=101, do_not_disturb=noon)
+
+        await ct.fake.launch("nudge")
+        await ct.settle(3600)
+
+        hours = {text.email.partition("@")[0]: f"{text.sent_at:%H:%M}" for text in ct.stage.recorder.texts}
+        assert hours == {"home": "03:30", "home2": "03:30", "east": "04:00", "east2": "04:00"}
+
+
+async def test_throttle_holds_at_the_end_of_the_hours_of_rest_too() -> None:
+    async with account() as ct:
+        await many(ct, 303)
+        # From 03:34, so that what the throttle leaves for 03:35 and 03:40 comes into it.
+        nudge(ct, throttle=101, do_not_disturb=DoNotDisturb(time(3, 34), time(8)))
+
+        await ct.fake.launch("nudge")
+        await ct.settle(6 * 3600)
+
+        minutes = [f"{text.sent_at:%H:%M}" for text in ct.stage.recorder.texts]
+        assert {minute: minutes.count(minute) for minute in minutes} == {
+            "03:30": 101,
+            "08:00": 101,
+            "08:05": 101,
+        }
+
+
+@pytest.mark.parametrize(("own", "all_together"), [(101, 400), (400, 101), (150, 101), (101, 101)])
+async def test_two_throttles_hold_both(own: int, all_together: int) -> None:
+    async with account() as ct:
+        await many(ct, 300)
+        ct.fake.dashboard.limit_channel("sms", ChannelLimits(throttle=all_together))
+        nudge(ct, throttle=own)
+        ct.fake.add_campaign(SmsCampaign(name="other", text="Hi"))
+
+        await ct.fake.launch("other")
+        await ct.fake.launch("nudge")
+        await ct.settle(3600)
+
+        texts = ct.stage.recorder.texts
+        assert len(texts) == 600
+        for limit, chosen in (
+            (own, [each for each in texts if each.campaign == "nudge"]),
+            (all_together, texts),
+        ):
+            windows: dict[datetime, int] = {}
+            for text in sorted(chosen, key=lambda each: each.sent_at):
+                known = next((at for at in windows if at <= text.sent_at < at + timedelta(seconds=299)), None)
+                windows[known or text.sent_at] = windows.get(known or text.sent_at, 0) + 1
+            assert max(windows.values()) <= limit
+
+
+async def test_a_channels_new_throttle_holds_at_once() -> None:
+    async with account() as ct:
+        await many(ct, 110)
+        nudge(ct)
+        for throttle in (101, 105):
+            ct.fake.dashboard.limit_channel("sms", ChannelLimits(throttle=throttle))
+            ct.stage.recorder.texts.clear()
+            await ct.fake.launch("nudge")
+            await ct.settle(200)
+            assert len(ct.stage.recorder.texts) == throttle
+            await ct.settle(400)
+
+
+@pytest.mark.bounds("clevertap", '12.5: "targeting cap" at least 100')
+async def test_who_cannot_be_reached_takes_nobody_elses_place_under_a_cap() -> None:
+    async with account() as ct:
+        nobody = [{"type": "profile", "identity": f"n{number}", "profileData": {}} for number in range(60)]
+        silent = [person(f"s{number}@example.com", Phone=PHONE, **{"MSG-sms": False}) for number in range(60)]
+        await ct.upload(*nobody, *silent)
+        await many(ct, 101)
+        nudge(ct, targeting_cap=100)
+
+        await ct.fake.launch("nudge")
+        await ct.settle()
+
+        statistics = ct.fake.statistics("nudge")
+        assert (statistics.qualified, statistics.sent) == (221, 100)
+        assert statistics.errors == {"Unreachable": 60, "Unsubscribed": 60, "Targeting Cap": 1}
