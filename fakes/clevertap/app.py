@@ -80,6 +80,7 @@ class FakeCleverTap(Fake):
     """
 
     vendor: ClassVar[str] = "clevertap"
+    says_when_to_retry: ClassVar[bool] = False
 
     def __init__(self, surroundings: Surroundings, settings: CleverTapSettings = _DEFAULTS) -> None:
         # First of all what the handlers are bound to.

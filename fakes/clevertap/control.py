@@ -106,6 +106,9 @@ class CleverTapControl(VendorControl):
             "linked_contents": Collection(
                 self._show_linked_contents, self._create_linked_content, "CleverTapLinkedContent"
             ),
+            "discarded_events": Collection(
+                self._show_discarded_events, self._discard_event, "CleverTapDiscardedEvent"
+            ),
         }
 
     async def launch(self, name: str, emails: Sequence[str] | None) -> int:
@@ -178,6 +181,13 @@ class CleverTapControl(VendorControl):
         except (FakeError, ValueError) as error:
             raise ControlRefused(409, "linked_content_refused", str(error)) from error
         return _untyped(content)
+
+    def _show_discarded_events(self) -> list[Json]:
+        return [{"name": name} for name in self._fake.state.discarded_events]
+
+    async def _discard_event(self, body: Json) -> Json:
+        self._fake.state.discard_event(body["name"])
+        return {"name": body["name"]}
 
     def _show_journeys(self) -> list[Json]:
         return [_show_journey(running) for running in self._fake.dashboard.journeys._running.values()]  # noqa: SLF001 - as above

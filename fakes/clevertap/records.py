@@ -17,7 +17,7 @@ from fakes.clevertap.profiles import folded, is_email, platform_of
 from fakes.clevertap.properties import clean_name, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from fakes.clevertap.settings import CleverTapSettings
 
@@ -158,7 +158,7 @@ def check_record(
     *,
     now: Callable[[], datetime],
     settings: CleverTapSettings,
-    discarded: frozenset[str] = frozenset(),
+    discarded: Collection[str] = (),
 ) -> EventRecord | ProfileRecord | TokenRecord:
     """Check one entry of `d`.
 
@@ -225,7 +225,7 @@ def _event(
     address: Address,
     ts: int,
     settings: CleverTapSettings,
-    discarded: frozenset[str],
+    discarded: Collection[str],
 ) -> EventRecord:
     given = record.get("evtName")
     name = clean_name(given) if isinstance(given, str) else ""

@@ -68,7 +68,7 @@ class CleverTapState:
         self._by_gpid: dict[str, Profile] = {}
         self._event_names: dict[str, str] = {}
         self._events_by_name: dict[str, list[tuple[Profile, StoredEvent]]] = {}
-        self._discarded: frozenset[str] = frozenset()
+        self._discarded: dict[str, str] = {}
         self._created = 0
         self._stored = 0
 
@@ -130,7 +130,12 @@ class CleverTapState:
 
     def discard_event(self, name: str) -> None:
         """Discard an event name, as in the dashboard: uploads of it are refused from now on."""
-        self._discarded |= {folded(name)}
+        self._discarded.setdefault(folded(name), name)
+
+    @property
+    def discarded_events(self) -> Sequence[str]:
+        """Every discarded event name, as it was spelled first."""
+        return tuple(self._discarded.values())
 
     def check(
         self, record: Any, *, rehearsed: set[str] | None = None

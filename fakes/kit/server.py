@@ -53,12 +53,14 @@ class Fake(ABC):
     Serve `app` on a network for every name in `hosts`, then `start`; `stop` undoes it.
 
     Attributes:
+        says_when_to_retry: Whether the vendor's refusal of too many calls has a `Retry-After`.
         faults: What goes wrong on purpose.
         books: What is handed over of each call.
         keeper: Keeps exchanges for the control API; None as long as nobody asks for it.
     """
 
     vendor: ClassVar[str]
+    says_when_to_retry: ClassVar[bool] = True
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
@@ -365,7 +367,8 @@ class _FaultedCall:
 
     def refuse_for_rate(self, retry_after_s: float) -> web.Response:
         response = self._fake.render_error(self._fake.rate_limit_error())
-        response.headers["Retry-After"] = whole_seconds(retry_after_s)
+        if self._fake.says_when_to_retry:
+            response.headers["Retry-After"] = whole_seconds(retry_after_s)
         return response
 
     def repeat(self, after_s: float) -> None:

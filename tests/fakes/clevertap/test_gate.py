@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fakes.clevertap import CleverTapSettings, Region
+from fakes.kit import FaultRule, RateLimit
 from tests.fakes.clevertap.account import Account, account, event
 
 GOOD = CleverTapSettings()
@@ -180,3 +181,15 @@ async def test_fault_of_the_server_is_told_in_the_recorded_words(monkeypatch: py
         )
         assert [str(error) for error in ct.stage.recorder.errors] == ["the fake's own fault"]
         ct.stage.recorder.errors.clear()
+
+
+async def test_a_limit_by_fault_is_the_vendors_own_and_says_not_when_to_come_back() -> None:
+    async with account() as ct:
+        ct.fake.faults.install(FaultRule(fault=RateLimit(30), on=("upload",)))
+
+        status, answer = await ct.call("POST", "/1/upload", body={"d": [event()]})
+
+        [exchange] = ct.stage.recorder.exchanges
+        assert status == 429
+        assert answer == {"status": "fail", "error": "Too many concurrent requests", "code": 429}
+        assert "Retry-After" not in exchange.response_headers

@@ -8,6 +8,7 @@ import pytest
 from fakes.clevertap import CleverTapSettings
 from fakes.clevertap.records import RESERVED_EVENTS
 from tests.fakes.clevertap.account import NOW_TS, account, event, person
+from tests.support.controls import controlled
 
 
 @pytest.mark.proves("clevertap", "upload")
@@ -449,3 +450,28 @@ async def test_dry_run_counts_event_types_as_the_real_run_does() -> None:
         assert [entry["code"] for entry in rehearsed["unprocessed"]] == [509, 555, 555]
         assert [entry["error"][-1] for entry in rehearsed["unprocessed"]] == ["4", "6", "8"]
         assert list(ct.fake.state.event_names) == ["A", "B", "C"]
+
+
+async def test_an_event_is_discarded_by_the_control_api_and_stays_so() -> None:
+    async with controlled("clevertap") as on:
+        settings = on.fake.settings
+        auth = {"X-CleverTap-Account-Id": settings.account_id, "X-CleverTap-Passcode": settings.passcode}
+
+        async def codes(*names: str) -> list[int]:
+            url = on.stage.url(on.fake.host) + "/1/upload"
+            body = {"d": [event(name) for name in names]}
+            async with on.stage.session.post(url, json=body, headers=auth) as response:
+                return [entry["code"] for entry in (await response.json())["unprocessed"]]
+
+        assert await codes("Sign Up") == []
+        made = await on.ask("POST", "/collections/discarded_events", {"name": "Sign Up"})
+        assert made == (201, {"name": "Sign Up"})
+        assert await codes("SignUp", "sign up", "SIGNUP.", "Signed Up") == [528, 528, 528]
+        _, kept = await on.ask("GET", "/snapshot")
+        assert (await on.ask("POST", "/reset"))[0] == 204
+        assert await codes("SignUp") == []
+        assert (await on.ask("PUT", "/snapshot", kept))[0] == 204
+        assert await codes("SignUp") == [528]
+        assert (await on.ask("GET", "/collections/discarded_events"))[1] == {"items": [{"name": "Sign Up"}]}
+        for wrong in ({}, {"name": ""}, {"name": 5}, {"name": "a", "more": 1}):
+            assert (await on.ask("POST", "/collections/discarded_events", wrong))[0] == 400
