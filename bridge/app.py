@@ -21,7 +21,7 @@ from bridge.health import Health, View
 from bridge.housekeeping import Housekeeper
 from bridge.ingest import Ingest
 from bridge.routing import Router, load_table
-from bridge.sending import Sender
+from bridge.sending import USER_AGENT, Sender
 from bridge.settings import table
 from bridge.sources import Incoming, make_sources
 from bridge.store import Counts, make_store
@@ -114,8 +114,9 @@ class Bridge:
         except BaseException:
             await self._store.close()
             raise
-        self._session = ClientSession()
-        self._fresh = ClientSession(connector=TCPConnector(force_close=True))
+        headers = {"User-Agent": USER_AGENT}
+        self._session = ClientSession(headers=headers)
+        self._fresh = ClientSession(connector=TCPConnector(force_close=True), headers=headers)
         self._start_dispatchers(self._session)
         self._started_at = self._now()
         self._is_taking = True

@@ -20,6 +20,7 @@ from bridge.errors import SettingsInvalid, StoreUnavailable
 from bridge.event_types import NEARLY_FULL
 from bridge.probes import make_probes
 from bridge.routing import load_table
+from bridge.sending import USER_AGENT
 from bridge.sources import make_sources
 from bridge.store import OPEN, Pause, file_of
 
@@ -80,7 +81,7 @@ async def examine(
     for finding in await _examine_store(settings, store):
         yield finding
     skews: dict[str, float] = {}
-    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, headers={"User-Agent": USER_AGENT}) as session:
         for probe in make_probes(settings, now=now(), sends_events=sends_events):
             yield await _examine_vendor(session, probe, now=now, skews=skews)
     yield _judge_clock(skews)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from bridge.destinations import Call
     from bridge.settings import Settings
 
-__all__ = ["Sender"]
+__all__ = ["USER_AGENT", "Sender"]
+
+USER_AGENT: Final = "Journeylab-Bridge/1"
+"""What the bridge says to vendors about itself."""
 
 
 class Sender:

@@ -41,10 +41,13 @@ if TYPE_CHECKING:
     from simulator.people import Person
     from simulator.scenario import Scenario
 
-__all__ = ["BRIDGE", "MessagesDropped", "World"]
+__all__ = ["BRIDGE", "CLIENT", "MessagesDropped", "World"]
 
 BRIDGE: Final = "bridge"
 """How the journal calls the system under test."""
+
+CLIENT: Final = "client"
+"""How it calls whoever else calls a vendor, where anybody may."""
 
 _SETTLES_S: Final = 120.0
 """How long the bridge and the vendors have, once nobody acts any more, to hand over what is under way."""
@@ -102,7 +105,8 @@ class World:
             seed: Where all chance comes from.
             network: What connects everybody.
             bridge: What is tested, as `--bridge` says it.
-            is_open_house: Whether unknown addresses take mail, as `serve` wants it for real clients.
+            is_open_house: Whether unknown addresses take mail, and a caller without a name is a client and not the
+                bridge, as `serve` wants it for real clients.
         """
         self.scenario = scenario
         self.seed = seed
@@ -115,6 +119,7 @@ class World:
         loop = asyncio.get_running_loop()
         self._moment: Callable[[], float] = getattr(loop, "moment", loop.time)
         self._count_from_now()
+        self._caller = CLIENT if is_open_house else BRIDGE
         self.journal = Journal(self.now)
         self.mailboxes = Mailboxes(
             self.people,
@@ -314,6 +319,7 @@ class World:
             mail_host=self.mailboxes,
             phone_network=self.phones,
             url_of=self.network.url,
+            caller=self._caller,
             door=self.network,
             receiver_of=self._name_of,
         )

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from contracts import Violation
 
-__all__ = ["ACTOR_HEADER", "CAUSE_HEADER", "Exchange", "ExchangeKeeper", "Fact", "Observer", "current_cause"]
+__all__ = [
+    "ACTOR_HEADER",
+    "CAUSE_HEADER",
+    "Exchange",
+    "ExchangeKeeper",
+    "Fact",
+    "Observer",
+    "actor_of",
+    "current_cause",
+]
 
 ACTOR_HEADER: Final = "X-Journeylab-Actor"
 """Request header by which people and the scenario say who they are; a real client never sends it."""
@@ -25,10 +34,23 @@ ACTOR_HEADER: Final = "X-Journeylab-Actor"
 CAUSE_HEADER: Final = "X-Journeylab-Cause"
 """Request header that names the journal entry which made a person or the scenario act."""
 
+BRIDGE_AGENT: Final = "Journeylab-Bridge/"
+"""How the `User-Agent` of the bridge begins, which says nothing else of who it is."""
+
 _NO_DETAILS: Final[Mapping[str, Any]] = {}
 
 current_cause: ContextVar[str] = ContextVar("current_cause", default="")
 """The journal entry being handled; tasks started meanwhile inherit it, so a webhook knows its cause."""
+
+
+def actor_of(headers: Mapping[str, str]) -> str:
+    """Say who sent a request, as far as its headers tell; empty when they do not.
+
+    Args:
+        headers: Names compare without case.
+    """
+    named = headers.get(ACTOR_HEADER, "")
+    return named or ("bridge" if headers.get("User-Agent", "").startswith(BRIDGE_AGENT) else "")
 
 
 class Exchange(NamedTuple):

@@ -47,7 +47,8 @@ class FaultRule:
     Attributes:
         fault: What goes wrong.
         on: Ids of operations and names of webhooks, `calls` or `webhooks`; empty for all that the fault can befall.
-        caller: Whose calls: `bridge`, `app`, `people`, an address, or empty for everybody's. Webhooks have none.
+        caller: Whose calls: `bridge`, `client` (of `serve`), `app`, `people`, an address, or empty for everybody's.
+            Webhooks have none.
         first: The first message that it befalls, counted from 1 among those that fit so far.
         last: The last one; None for no end.
         share: Which part of those it befalls, drawn from the seed.

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from fakes.kit.exchange import ACTOR_HEADER, CAUSE_HEADER
+from fakes.kit.exchange import CAUSE_HEADER, actor_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +37,7 @@ class Head:
         query: Query parameters; the first of a repeated one.
         host: The `Host` header; empty when there is none.
         full_url: The absolute URL, as on the wire.
-        actor: Who the caller says to be; empty for a real client.
+        actor: Who the caller says to be; empty for a stranger.
         cause: The journal entry that made the caller call; empty when it names none.
         known: What others have worked out from this head alone, by whoever did; it is theirs.
     """
@@ -76,7 +76,7 @@ class Head:
         self.query: Mapping[str, str] = url.query if url.raw_query_string else _NO_QUERY
         self.host = headers.get("Host", "")
         self.full_url = f"{scheme}://{self.host}{target}" if target.startswith("/") else target
-        self.actor = headers.get(ACTOR_HEADER, "")
+        self.actor = actor_of(headers)
         self.cause = headers.get(CAUSE_HEADER, "")
         self.known: dict[object, Any] = {}
 

@@ -51,7 +51,8 @@ class Surroundings:
         url_of: Base URL, without a trailing slash, under which a host of this fake is reached. Ask when
             rendering, not when constructing: real ports are known only once the network serves. Raises
             `LookupError` where the network knows that nobody is served under the name.
-        caller: What to call the sender of a request that does not say who it is.
+        caller: What to call the sender of a request that does not say who it is: in a scenario nobody but the bridge
+            under test is so silent; where anybody may call, the built-in bridge is known by its `User-Agent`.
         receiver_of: What to call the receiver of a webhook, from its URL.
         door: Lets connections in; None where it cannot be shut.
         fault_random: Draws whom faults befall; apart, so that a fault changes no id.

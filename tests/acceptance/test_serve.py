@@ -273,6 +273,7 @@ def test_control_apis_are_there_when_asked_for() -> None:
         _, overview = call("GET", f"{control}/index.json")
         _, fault = call("POST", f"{control}/faults", {"fault": "down", "on": ["getCampaigns"]})
         refused, _ = call("GET", f"{mailmodo['url']}/api/v1/campaigns", mmApiKey=mailmodo["api_key"])
+        _, seen = call("GET", f"{control}/requests?sender=client")
         reset, _ = call("POST", f"{control}/reset", {})
         taken, _ = call("GET", f"{mailmodo['url']}/api/v1/campaigns", mmApiKey=mailmodo["api_key"])
         _, start = call("GET", f"{found['start']['url']}/index.json")
@@ -292,6 +293,7 @@ def test_control_apis_are_there_when_asked_for() -> None:
     assert set(overview["links"]) == {*found, "start"}
     assert fault["does"] == "down"
     assert (refused, reset, taken) == (503, 204, 200)
+    assert [(one["operation"], one["status"]) for one in seen["requests"]] == [("getCampaigns", 503)]
 
 
 def test_without_being_asked_for_there_is_no_control_api(served: dict[str, Any]) -> None:
