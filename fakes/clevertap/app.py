@@ -210,6 +210,10 @@ class FakeCleverTap(Fake):
         """Make the refusal of a call too many at once."""
         return too_many_requests()
 
+    def malformed_error(self) -> VendorError:
+        """Make the refusal of what is no HTTP; that it is the one of what is no JSON is a guess."""
+        return malformed_request()
+
     async def _upload(self, call: Call) -> web.Response:
         with self._gate.enter(call, Group.UPLOADS):
             answer = json_answer(outcome(*self._take_all(call)))

@@ -13,6 +13,9 @@ from fakes.kit.request import Head
 __all__ = ["Heads"]
 
 _MOST: Final = 512
+_LONGEST: Final = 8190
+"""Bytes of one head. aiohttp takes no longer line, and says what becomes of the others."""
+_MOST_LINES: Final = 100
 _PLAIN: Final = re.compile(
     rb"(?:GET|POST|PUT|PATCH|DELETE|OPTIONS) /[\x21\x24-\x7e]* HTTP/1\.1\r\n"
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*(?:[\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*)?[ \t]*\r\n)*\r\n"
@@ -46,6 +49,8 @@ class Heads:
             return self._known[data]
         except KeyError:
             pass
+        if len(data) > _LONGEST:
+            return None
         if len(self._known) >= _MOST:
             self._known.clear()
         head = self._known[data] = _read(data, self._scheme)
@@ -60,6 +65,8 @@ def _read(data: bytes, scheme: str) -> Head | None:
     if not _PLAIN.fullmatch(data):
         return None
     first, *lines = data.decode("ascii").split("\r\n")[:-2]
+    if len(lines) > _MOST_LINES:
+        return None
     method, target, _version = first.split(" ")
     headers: CIMultiDict[str] = CIMultiDict()
     for line in lines:

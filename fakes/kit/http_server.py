@@ -15,6 +15,14 @@ from aiohttp import web
 from fakes.kit.breaking import reset
 from fakes.kit.heads import Heads
 from fakes.kit.request import Request, scheme_of
+from fakes.kit.usual_connection import (
+    MalformedBody,
+    Refusing,
+    UsualConnection,
+    UsualRequest,
+    read_body,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -32,7 +40,7 @@ _END: Final = b"\r\n\r\n"
 _END_LENGTH: Final = len(_END)
 
 
-class Answering(Protocol):
+class Answering(Refusing, Protocol):
     """Whoever answers: a fake."""
 
     def answer_at_once(self, request: Request, body: bytes) -> bytes | None:
@@ -60,6 +68,7 @@ class HttpServer(web.Server):
     def __init__(self, answering: Answering, **options: Any) -> None:
         super().__init__(self._serve, request_factory=self._make, **options)
         self.answering = answering
+        self._options = options
         self._heads = {scheme: Heads(scheme) for scheme in ("http", "https")}
         self.open: dict[Connection, None] = {}
 
@@ -78,7 +87,8 @@ class HttpServer(web.Server):
 
     def make_usual(self) -> asyncio.Protocol:
         """Make one of aiohttp's own."""
-        return super().__call__()
+        loop = asyncio.get_running_loop()
+        return UsualConnection(self, self.answering, loop=loop, **self._options)
 
     def pre_shutdown(self) -> None:
         """Take no more requests."""
@@ -112,12 +122,16 @@ class HttpServer(web.Server):
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
         loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY)
+        if isinstance(protocol, UsualConnection):
+            protocol.reads(payload)
+        return UsualRequest(message, payload, protocol, writer, task, loop, client_max_size=LARGEST_BODY)
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         # An application of aiohttp's does so by itself, its server alone does not.
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if request.method == "CONNECT":  # a vendor is no proxy, and a 200 would be the beginning of a tunnel
+            return refuse(request, self.answering)
         return await serve_for(self.answering, request)
 
 
@@ -222,18 +236,9 @@ class Connection(asyncio.Protocol):
 async def serve_for(answering: Answering, request: web.BaseRequest) -> web.Response:
     """Answer one of aiohttp's requests."""
     try:
-        return await answering.answer(Request.of(request), await _read(request))
+        return await answering.answer(Request.of(request), await read_body(request))
+    except MalformedBody:
+        return refuse(request, answering)
     except ConnectionResetError:
         # The connection is broken already: aiohttp finds that it cannot write this, and lets it be.
         return web.Response()
-
-
-async def _read(request: web.BaseRequest) -> bytes:
-    """Read a body; one that is not the gzip it says, or is beyond all limits, reads as empty.
-
-    The handler then refuses it in the vendor's own words, where aiohttp would answer 500 or 413 in its own.
-    """
-    try:
-        return await request.read()
-    except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge):
-        return b""

@@ -256,6 +256,19 @@ class Fake(ABC):
         self.record(self.books.exchange(call, operation, answered, asked=asked, started_at=started_at))
         return response
 
+    def malformed_error(self) -> VendorError:
+        """Make the refusal of what cannot be read as HTTP; a vendor with words of its own overrides this."""
+        return VendorError(400, "Bad Request")
+
+    def answer_malformed(self) -> bytes:
+        """Refuse what cannot be read as HTTP; the connection is closed after it.
+
+        It is nobody's call, so that nothing is recorded.
+        """
+        response = self.render_error(self.malformed_error())
+        response.headers["Connection"] = "close"
+        return self._writer.write(response)
+
     def to_bytes(self, response: web.Response) -> bytes:
         """Write an answer down."""
         return self._writer.write(response)

@@ -15,6 +15,7 @@ from fakes.mailjet.contacts import ContactHandlers
 from fakes.mailjet.dispatch import Dispatcher
 from fakes.mailjet.errors import (
     KeyRefused,
+    NoRequest,
     NoSuchPage,
     PhraseError,
     RestError,
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FakeMailjet"]
 
-_WEB_SERVER_404: Final = (
-    "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
-    "<center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+_WEB_SERVER_PAGE: Final = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n"
+    "<center><h1>{0}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
 _SEND_PATH: Final = "/v3.1/send"
 _V3: Final = "v3"
@@ -130,6 +131,10 @@ class FakeMailjet(Fake):
         """Make the refusal of a call beyond the limit."""
         return TooManyCalls()
 
+    def malformed_error(self) -> VendorError:
+        """Make the refusal of what is no HTTP: a page of the web server in front, like the one for other paths."""
+        return NoRequest()
+
     def render_error(self, error: VendorError) -> web.Response:
         """Put an error into the envelope of the server that it comes from."""
         random = self.surroundings.random
@@ -141,8 +146,9 @@ class FakeMailjet(Fake):
             return send_response(error.message, status=error.status, guid=draw_uuid(random))
         if isinstance(error, TooManyCalls):
             return web.Response(status=error.status, text=error.message, content_type="text/html")
-        if isinstance(error, NoSuchPage):
-            return web.Response(status=error.status, text=_WEB_SERVER_404, content_type="text/html")
+        if isinstance(error, (NoRequest, NoSuchPage)):
+            page = _WEB_SERVER_PAGE.format(f"{error.status} {error.message}")
+            return web.Response(status=error.status, text=page, content_type="text/html")
         if isinstance(error, (KeyRefused, PhraseError)):
             return web.Response(
                 status=error.status,

@@ -8,6 +8,7 @@ VendorError
 ├── SendRefused       v3.1: one error about the whole request
 ├── SendUnauthorised  v3.1 without an `Authorization` header: the JSON string `"Unauthorized"`
 ├── TooManyCalls      429 as plain text
+├── NoRequest         400 of the web server in front
 └── NoSuchPage        404 of the web server in front
 """
 
@@ -25,6 +26,7 @@ __all__ = [
     "MAX_V3_RECIPIENTS",
     "JsonRefused",
     "KeyRefused",
+    "NoRequest",
     "NoSuchPage",
     "PhraseError",
     "RestError",
@@ -162,6 +164,13 @@ class TooManyCalls(VendorError):
 
     def __init__(self) -> None:
         super().__init__(429, "Rate limit exceeded")
+
+
+class NoRequest(VendorError):
+    """The web server in front cannot read it as HTTP. That it answers in nginx's manner is inferred from its 404."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "Bad Request")
 
 
 class NoSuchPage(VendorError):

@@ -104,6 +104,10 @@ class FakeSegment(Fake):
         """Make the refusal of a call beyond the source's rate."""
         return TrackingRefused(429, "too_many_requests", "Too Many Requests")
 
+    def malformed_error(self) -> VendorError:
+        """Make the refusal of what is no HTTP. Its code is a guess: the vendor's text alone is known, of bad JSON."""
+        return TrackingRefused(400, "bad_request", "Bad Request")
+
     def render_error(self, error: VendorError) -> web.Response:
         """Put an error into one object with every field that an official library looks for."""
         code = error.code if isinstance(error, TrackingRefused) else "internal"
