@@ -72,8 +72,10 @@ class ExtraMissing(BridgeError):
     """
 
     def __init__(self, what: str, *, extra: str) -> None:
+        from contracts.extras import install_command  # noqa: PLC0415 - only who misses an extra pays for it
+
         super().__init__(
-            f"{what} needs a library that is not installed; install it with: pip install 'journeylab[{extra}]'"
+            f"{what} needs a library that is not installed; install it with: {install_command(extra)}"
         )
         self.extra = extra
 

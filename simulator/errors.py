@@ -124,8 +124,10 @@ class ProxyUnavailable(SimulatorError):
     """
 
     def __init__(self, package: str) -> None:
+        from contracts.extras import install_command  # noqa: PLC0415 - only who misses an extra pays for it
+
         super().__init__(
             f"a proxy needs the package {package!r}, which is not installed; "
-            "install it with: pip install 'journeylab[proxy]'"
+            f"install it with: {install_command('proxy')}"
         )
         self.package = package

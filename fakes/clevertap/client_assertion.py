@@ -13,6 +13,8 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from contracts.extras import install_command
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -94,7 +96,7 @@ class ClientAssertion:
         except ImportError as error:
             raise ValueError(
                 "a client assertion is signed with the package cryptography, which is not installed; "
-                "install the extra jwt: pip install 'journeylab[jwt]'"
+                f"install the extra jwt: {install_command('jwt')}"
             ) from error
         try:
             key = serialization.load_pem_private_key(self.private_key.encode(), password=None)

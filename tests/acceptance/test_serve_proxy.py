@@ -178,4 +178,4 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
     ended = command("serve", "--proxy", "--port", "0", PYTHONPATH=f"{tmp_path}:{ROOT}")
 
     assert (ended.code, ended.out) == (2, "")
-    assert "pip install 'journeylab[proxy]'" in ended.err
+    assert "pip install -e '.[proxy]'" in ended.err

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.metrics import METRICS
 from bridge.store import SqliteStore
+from contracts.extras import install_command
 from tests.bridge.rig import activity, clevertap_answer, mailjet_event, rig
 from tests.bridge.test_delivery import cut_off, silent
 from tests.bridge.test_logs import everything_happens
@@ -141,7 +142,7 @@ async def test_metrics_without_their_library_say_what_to_install(monkeypatch: py
         status, answer = await made.get("/metrics")
 
         assert status == 501
-        assert "pip install 'journeylab[metrics]'" in answer["message"]
+        assert install_command("metrics") in answer["message"]
 
 
 async def test_a_stopped_bridge_still_publishes_what_it_counted():
