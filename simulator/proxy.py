@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from fakes.kit.breaking import reset
 from simulator.errors import PortTaken, ProxyUnavailable
+from simulator.proxy_request import Aim, NotAsked, ProxyRequest, shown
 
 if TYPE_CHECKING:
     import ssl
@@ -36,8 +37,6 @@ _HEAD_S: Final = 60.0
 _TLS_HELLO: Final = b"\x16"
 _CERTIFICATE_PATH: Final = "/ca.pem"
 _LOCAL: Final = ("localhost", "127.", "[::1]")
-_OF_THE_HOP: Final = ("connection", "keep-alive", "proxy-authorization", "proxy-connection")
-"""Headers that are meant for the proxy and go no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,54 +117,62 @@ class _Door:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        async with asyncio.timeout(_HEAD_S):
-            first = await reader.readexactly(1)
-            if first == _TLS_HELLO:
-                await _answer(writer, "400 Bad Request", "This proxy is spoken to by http://, not https://\n")
-                return
-            head = first + await reader.readuntil(b"\r\n\r\n")
-        line, _, headers = head.decode("latin-1").partition("\r\n")
-        method, _, rest = line.partition(" ")
-        target = rest.rpartition(" ")[0]
-        if method == "CONNECT":
-            await self._tunnel(target, reader, writer)
-        elif target.startswith(("http://", "https://")):
-            await self._forward(method, target, headers, reader=reader, writer=writer)
-        else:
-            await self._answer_itself(target, writer)
+        try:
+            request = await self._ask(reader)
+            if request.is_for_the_proxy:
+                await self._answer_itself(request.target, writer)
+            elif request.is_tunnel:
+                await self._tunnel(request.tunnel(), reader, writer)
+            else:
+                await self._forward(request, request.forward(), reader=reader, writer=writer)
+        except NotAsked as refused:
+            await _answer(writer, refused.status, f"{refused.hint}\n")
 
-    async def _tunnel(self, target: str, reader: StreamReader, writer: StreamWriter) -> None:
-        host, _, port = target.lower().rpartition(":")
-        if host not in self._urls or port not in {str(_HTTP_PORT), str(_HTTPS_PORT)}:
-            await self._refuse(target.lower().removesuffix(f":{_HTTPS_PORT}"), writer)
+    async def _ask(self, reader: StreamReader) -> ProxyRequest:
+        """Read what is asked for.
+
+        Raises:
+            NotAsked: It is no request.
+            asyncio.IncompleteReadError: The client hung up.
+        """
+        try:
+            async with asyncio.timeout(_HEAD_S):
+                first = await reader.readexactly(1)
+                while first in b"\r\n":  # empty lines before a request mean nothing: RFC 9112, section 2.2
+                    first = await reader.readexactly(1)
+                if first == _TLS_HELLO:
+                    raise NotAsked("400 Bad Request", "This proxy is spoken to by http://, not https://")
+                return ProxyRequest.read(first + await reader.readuntil(b"\r\n\r\n"))
+        except TimeoutError:
+            raise NotAsked("408 Request Timeout", f"no whole head came within {_HEAD_S:.0f} s") from None
+        except asyncio.LimitOverrunError:
+            hint = f"wanted a head of at most {_CHUNK} bytes"
+            raise NotAsked("431 Request Header Fields Too Large", hint) from None
+
+    async def _tunnel(self, aim: Aim, reader: StreamReader, writer: StreamWriter) -> None:
+        if not self._serves(aim):
+            await self._refuse(aim.authority, writer)
             return
-        async with self._joined(host, writer) as (fake_reader, fake_writer):
+        async with self._joined(aim.host, writer) as (fake_reader, fake_writer):
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await writer.drain()
-            if port == str(_HTTPS_PORT):
+            if aim.port == _HTTPS_PORT:
                 await writer.start_tls(self._tls)
             await _join((reader, writer), (fake_reader, fake_writer))
 
     async def _forward(
-        self, method: str, target: str, headers: str, *, reader: StreamReader, writer: StreamWriter
+        self, request: ProxyRequest, aim: Aim, *, reader: StreamReader, writer: StreamWriter
     ) -> None:
         """Pass one request on. Some clients ask like this for https as well, unencrypted as far as the proxy."""
-        try:
-            parts = urlsplit(target)
-            host = parts.hostname or ""
-        except ValueError:  # brackets that make no address
-            await self._refuse(target, writer)
+        if not self._serves(aim):
+            await self._refuse(aim.authority.removesuffix(f":{_HTTP_PORT}"), writer)
             return
-        if host not in self._urls:
-            await self._refuse(parts.netloc.rpartition("@")[2], writer)
-            return
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        kept = [line for line in headers.splitlines() if line and not _is_of_the_hop(line)]
-        # The next request may be for another host: a connection carries one.
-        lines = [f"{method} {path} HTTP/1.1", *kept, "Connection: close"]
-        async with self._joined(host, writer) as (fake_reader, fake_writer):
-            fake_writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        async with self._joined(aim.host, writer) as (fake_reader, fake_writer):
+            fake_writer.write("\r\n".join([*request.lines_for(aim), "", ""]).encode("latin-1"))
             await _join((reader, writer), (fake_reader, fake_writer))
+
+    def _serves(self, aim: Aim) -> bool:
+        return aim.host in self._urls and aim.port in (_HTTP_PORT, _HTTPS_PORT)
 
     @asynccontextmanager
     async def _joined(self, host: str, writer: StreamWriter) -> AsyncIterator[_Ends]:
@@ -184,8 +191,8 @@ class _Door:
 
     async def _refuse(self, host: str, writer: StreamWriter) -> None:
         # Many clients show no more of a refused tunnel than the status line.
-        why = f"journeylab serves no {host}"
-        hint = "nothing leaves this machine"
+        why = f"journeylab serves no {shown(host)}"
+        hint = "nothing leaves this machine, and a vendor is served on ports 80 and 443"
         if host.startswith(_LOCAL):
             hint = "for what is on this machine, set NO_PROXY=127.0.0.1,localhost"
         hosts = "".join(f"  {name}\n" for name in self._urls)
@@ -232,7 +239,3 @@ async def _answer(
     head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode("latin-1", "replace") + body)
     await writer.drain()
-
-
-def _is_of_the_hop(line: str) -> bool:
-    return line.partition(":")[0].strip().lower() in _OF_THE_HOP

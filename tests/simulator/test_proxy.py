@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import socket
 import ssl
 import sys
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from contracts.extras import install_command
 from fakes.kit.breaking import reset
 from simulator.errors import PortTaken, ProxyUnavailable
 from simulator.network import LoopbackNetwork
@@ -158,7 +160,7 @@ async def test_many_clients_are_served_at_once() -> None:
     "target",
     [
         "example.com:443", f"{HOST}.example.com:443", f"example.com@{HOST}:443", f"{HOST}@example.com:443",
-        f"{HOST}:22", f"{HOST}:", HOST, "127.0.0.1:443", "[::1]:443", "localhost:8600", ":443", "",
+        f"{HOST}:22", f"{HOST}:8443", "127.0.0.1:443", "[::1]:443", "localhost:8600", f"{'a' * 9000}:443",
         f"x{HOST}:443", f"{HOST}.:443", "bridge.test:443",
     ],
 )  # fmt: skip
@@ -173,8 +175,8 @@ async def test_a_tunnel_leads_nowhere_else(target: str) -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "http://example.com/", f"http://{HOST}.example.com/", f"https://{HOST}@example.com/", "http:///", "http://",
-        "http://127.0.0.1:8600/", "https://[::1]/", "http://localhost/", "http://[/", "https://a]b/", "http://a\u2100b/",
+        "http://example.com/", f"http://{HOST}.example.com/", f"https://{HOST}@example.com/", f"http://{HOST}:8080/",
+        "http://127.0.0.1:8600/", "https://[::1]/", "http://[fe80::1]:80/", "http://localhost/", "http://a\u2100b/",
     ],
 )  # fmt: skip
 async def test_a_request_is_passed_on_to_nobody_else(target: str) -> None:
@@ -183,6 +185,141 @@ async def test_a_request_is_passed_on_to_nobody_else(target: str) -> None:
 
     assert answer.startswith(b"HTTP/1.1 403 journeylab serves no "), answer
     assert stage.seen == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        HOST, f"{HOST}:", f"{HOST}:0", f"{HOST}:65536", f"{HOST}:443x", f"{HOST}:-1", f"{HOST}:٤٤٣", f"{HOST}:4 43",
+        ":443", "", "::1:443", "[::1]", "[::1", "[x]:443", f"https://{HOST}:443", f"{HOST}:443/", "a" * 9000,
+    ],
+)  # fmt: skip
+async def test_a_tunnel_to_no_host_and_port_is_told_what_was_wanted(target: str) -> None:
+    async with behind() as stage:
+        answer = (await stage.raw(f"CONNECT {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())).decode()
+
+    assert answer.startswith("HTTP/1.1 400 "), answer
+    assert f"`CONNECT {HOST}:443" in answer
+    assert f"CONNECT {target[:40]}" in answer or not target.isascii()
+    assert len(answer) < 700
+    assert stage.seen == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "example", "*", f"ftp://{HOST}/", f"//{HOST}/", "http:", "http://", "http:///x", "http://[/", "http://[::1",
+        "https://a]b/", f"http://{HOST}:x/", f"http://{HOST}:99999/", f"http://{HOST}:0/", "http://:80/", "http://@/",
+    ],
+)  # fmt: skip
+async def test_a_request_without_an_absolute_url_is_told_what_was_wanted(target: str) -> None:
+    async with behind() as stage:
+        answer = (await stage.raw(f"PUT {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())).decode()
+
+    status, wanted = "400 a proxy wants an absolute URL", f"such as `PUT http://{HOST}/`"
+    if target.startswith("/"):  # the proxy's own pages
+        status, wanted = "404 Not Found", "This is a proxy"
+    assert answer.startswith(f"HTTP/1.1 {status}\r\n"), answer
+    assert wanted in answer
+    assert stage.seen == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET", f"GET http://{HOST}/", f"GET http://{HOST}/ HTTP/2", f"GET http://{HOST}/ FTP/1.1",
+        f"GET  http://{HOST}/ HTTP/1.1", f"G(T http://{HOST}/ HTTP/1.1", f"CONNECT {HOST}:443\nX: y HTTP/1.1",
+        f"CONNECT {HOST}\x00:443 HTTP/1.1", f"GET http://{HOST}/ HTTP/1.1\r\nX: a\x00b", f"GET http://{HOST}/\r HTTP/1.1",
+        f"GET http://{HOST}/ HTTP/1.1\r\nX: a\nHost: b",
+    ],
+)  # fmt: skip
+async def test_what_is_no_http_is_told_so_in_one_answer(head: str) -> None:
+    async with behind() as stage:
+        answer = (await stage.raw(f"{head}\r\n\r\n".encode())).decode()
+
+    assert answer.startswith("HTTP/1.1 400 this is no HTTP request\r\nContent-Type: text/plain"), answer
+    assert f"`CONNECT {HOST}:443 HTTP/1.1`" in answer
+    assert "\x00" not in answer
+    assert stage.seen == []
+
+
+async def test_a_head_that_is_too_long_is_told_the_limit() -> None:
+    async with behind() as stage:
+        head = f"GET http://{HOST}/ HTTP/1.1\r\nX: ".encode()
+        answer = await stage.raw(head + b"a" * ((1 << 16) - len(head) + 10))
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"at most 65536 bytes" in answer
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.proxy._HEAD_S", 0.02)
+    async with behind() as stage:
+        answer = await stage.raw(b"CONNECT example.com:443 HTTP/1.1\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize(
+    ("url", "host_header"),
+    [
+        (f"http://{HOST}/x", ""),
+        (f"http://{HOST}/x", "Host: example.com\r\n"),
+        (f"HTTP://{HOST.upper()}:80/x", f"Host: {OTHER}\r\n"),
+        (f"https://user:word@{HOST}:443/x", "Host: a\r\nHost: b\r\n"),
+    ],
+)
+async def test_the_host_is_that_of_the_url_whatever_a_header_says(url: str, host_header: str) -> None:
+    """RFC 9112, section 3.2.2: a proxy ignores the header where it gets an absolute URL."""
+    async with behind() as stage:
+        answer = await stage.raw(f"GET {url} HTTP/1.1\r\n{host_header}\r\n".encode())
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    [(name, _, path, headers)] = stage.seen
+    assert (name, path, headers["Host"]) == (HOST, "/x", HOST)
+
+
+async def test_empty_lines_before_a_request_mean_nothing() -> None:
+    async with behind() as stage:
+        answer = await stage.raw(f"\r\n\r\nGET http://{HOST}/ HTTP/1.1\r\n\r\n".encode())
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_line_end_that_is_none_in_http_makes_no_header() -> None:
+    asked = f"GET http://{HOST}/ HTTP/1.1\r\nHost: {HOST}\r\nX: a\x85Y: b\r\n\r\n"
+    async with behind() as stage:
+        await stage.raw(asked.encode("latin-1"))
+
+    assert [set(headers) for _, _, _, headers in stage.seen] == [{"Host", "X", "Connection"}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"", b"C", f"CONNECT {HOST}".encode(), f"CONNECT {HOST}:443 HTTP/1.1\r\n\r\n".encode(),
+        f"CONNECT {HOST}:443 HTTP/1.1\r\n\r\n".encode() + b"\x16\x03\x01", f"CONNECT {HOST}:80 HTTP/1.1\r\n\r\nGET".encode(),
+        f"POST http://{HOST}/ HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf".encode(), b"CONNECT example.com:443 HTTP/1.1\r\n\r\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_reset", [True, False])
+async def test_a_client_may_hang_up_at_any_moment(sent: bytes, *, is_reset: bool) -> None:
+    broken: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, about: broken.append(about))
+    async with behind() as stage:
+        for _ in range(5):
+            _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(stage.proxy.url).port)
+            writer.write(sent)
+            await writer.drain()
+            if is_reset:
+                reset(writer.transport)
+            writer.close()
+        async with stage.client() as client:
+            assert (await client.get(f"https://{HOST}/")).status_code == 200
+
+    assert broken == []
+    assert [name for name, method, *_ in stage.seen if method == "GET"] == [HOST]
 
 
 async def test_a_refusal_says_what_is_served_and_what_to_do() -> None:
@@ -343,6 +480,6 @@ async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.delitem(sys.modules, "simulator.certificates", raising=False)
     monkeypatch.setitem(sys.modules, "cryptography", None)
 
-    with pytest.raises(ProxyUnavailable, match=r"'cryptography'.*pip install 'journeylab\[proxy\]'"):
+    with pytest.raises(ProxyUnavailable, match=re.escape(install_command("proxy"))):
         async with behind():
             pass
