@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fakes.clevertap import (
     Action,
@@ -13,6 +13,8 @@ from fakes.clevertap import (
     CampaignLimits,
     ChangeProfile,
     ChannelLimits,
+    Control,
+    Conversion,
     Did,
     DidNot,
     DoNotDisturb,
@@ -39,8 +41,8 @@ from fakes.clevertap import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from fakes.clevertap import FakeCleverTap, Trigger
     from fakes.clevertap.campaigns import Campaign
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from simulator.clevertap_specs import (
         CampaignSpec,
         ChannelLimitsSpec,
+        ControlGroupSpec,
+        ControlSpec,
+        ConversionSpec,
         JourneySpec,
         LimitsSpec,
         NodeSpec,
@@ -55,7 +60,13 @@ if TYPE_CHECKING:
         When,
     )
 
-__all__ = ["campaign_of", "journey_of", "set_up_segments"]
+__all__ = ["campaign_of", "journey_of", "set_up_control_groups", "set_up_segments"]
+
+
+def set_up_control_groups(fake: FakeCleverTap, groups: Iterable[ControlGroupSpec]) -> None:
+    """Make an account's control groups of everybody."""
+    for spec in groups:
+        fake.dashboard.control_groups.make(spec.percent, spec.name)
 
 
 def set_up_segments(
@@ -71,25 +82,30 @@ def set_up_segments(
         )
 
 
-def campaign_of(spec: CampaignSpec) -> Campaign:
-    """Make a campaign; that of a webhook calls the template of its own name."""
-    when, limits = _trigger(spec.when), _limits(spec.limits)
+def campaign_of(spec: CampaignSpec, *, starts: datetime) -> Campaign:
+    """Make a campaign; that of a webhook calls the template of its own name.
+
+    Args:
+        spec: What the scenario says.
+        starts: When the scenario does, which its times count from.
+    """
+    about: Any = {
+        "name": spec.name,
+        "when": _trigger(spec.when, starts),
+        "limits": _limits(spec.limits),
+        "control": _control(spec.control),
+        "conversion": None if spec.conversion is None else _conversion(spec.conversion),
+    }
     match spec.channel:
         case "webhook":
-            return WebhookCampaign(
-                name=spec.name, webhook=spec.name, body=spec.body, when=when, limits=limits
-            )
+            return WebhookCampaign(webhook=spec.name, body=spec.body, **about)
         case "sms":
-            return SmsCampaign(name=spec.name, text=spec.text, when=when, limits=limits)
+            return SmsCampaign(text=spec.text, **about)
         case "email":
-            return EmailCampaign(name=spec.name, subject=spec.title, text=spec.text, when=when, limits=limits)
+            return EmailCampaign(subject=spec.title, text=spec.text, **about)
         case "webpush":
-            return WebPushCampaign(
-                name=spec.name, title=spec.title, text=spec.text, link=spec.link, when=when, limits=limits
-            )
-    return PushCampaign(
-        name=spec.name, title=spec.title, text=spec.text, link=spec.link, when=when, limits=limits
-    )
+            return WebPushCampaign(title=spec.title, text=spec.text, link=spec.link, **about)
+    return PushCampaign(title=spec.title, text=spec.text, link=spec.link, **about)
 
 
 def journey_of(spec: JourneySpec) -> Journey:
@@ -104,13 +120,15 @@ def journey_of(spec: JourneySpec) -> Journey:
         goals=goals,
         re_entry=spec.re_entry,
         ends_after=_time_or_none(spec.ends_after_s),
+        in_local_time=spec.in_local_time,
+        control=_control(spec.control),
     )
 
 
 def _node(spec: NodeSpec) -> Node:
     paths = {path: Link(link.to, _time(link.after_s)) for path, link in spec.then.items()}
     if spec.send:
-        message = Message(campaign=spec.send, paths=paths)
+        message = Message(campaign=spec.send, in_account_time=spec.in_account_time, paths=paths)
         return replace(message, listens_for=_time(spec.listens_for_s)) if spec.listens_for_s else message
     if spec.sets:
         return ChangeProfile(properties=spec.sets, paths=paths)
@@ -139,7 +157,7 @@ def _node(spec: NodeSpec) -> Node:
     return OnTheDate(property=when.date, offset=_time(when.offset_s), paths=paths)
 
 
-def _trigger(when: When | None) -> Trigger | None:
+def _trigger(when: When | None, starts: datetime) -> Trigger | None:
     if when is None:
         return None
     where, delay = _where(when.where), _time(when.delay_s)
@@ -149,7 +167,14 @@ def _trigger(when: When | None) -> Trigger | None:
         [event] = when.did_not
         return DidNot(event, _time(when.within_s), when.after, when.constant, where, delay)
     if when.segment:
-        return InSegment(when.segment)
+        at = None if when.at_s is None else starts + _time(when.at_s)
+        return InSegment(
+            when.segment,
+            at=at,
+            every=_time_or_none(when.every_s),
+            in_local_time=when.in_local_time,
+            catches_up=when.catches_up,
+        )
     if when.date:
         return OnDate(when.date, _time(when.offset_s), when.of)
     return External()
@@ -169,13 +194,22 @@ def _limits(spec: LimitsSpec) -> CampaignLimits:
     quiet = None
     if spec.quiet is not None:
         start, end = (time(second // 3600, second % 3600 // 60) for second in spec.quiet)
-        quiet = DoNotDisturb(start, end, discards=spec.discards)
+        quiet = DoNotDisturb(start, end, discards=spec.discards, in_local_time=spec.in_local_time)
     return CampaignLimits(
         throttle=spec.throttle,
         gap=_time_or_none(spec.gap_s),
         targeting_cap=spec.cap,
         do_not_disturb=quiet,
     )
+
+
+def _control(spec: ControlSpec) -> Control:
+    return Control(system=spec.system, groups=spec.groups, share=spec.percent)
+
+
+def _conversion(spec: ConversionSpec) -> Conversion:
+    conversion = Conversion(event=spec.event, where=_where(spec.where), revenue=spec.revenue)
+    return replace(conversion, within=_time(spec.within_s)) if spec.within_s else conversion
 
 
 def _where(properties: Mapping[str, Any]) -> tuple[Where, ...]:

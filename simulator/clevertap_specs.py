@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CampaignSpec",
     "ChannelLimitsSpec",
+    "ControlGroupSpec",
+    "ControlSpec",
+    "ConversionSpec",
     "JourneySpec",
     "LimitsSpec",
     "LinkSpec",
@@ -18,6 +21,46 @@ __all__ = [
     "SegmentSpec",
     "When",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class ControlGroupSpec:
+    """A control group of everybody: percent, and the name; the system group has the dashboard's own."""
+
+    percent: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSpec:
+    """Who is kept out of a campaign or a journey.
+
+    Attributes:
+        system: Whether the account's system group is.
+        groups: Custom groups that are, too.
+        percent: Percent of those who qualify that are, for this one alone; None for nobody.
+    """
+
+    system: bool = True
+    groups: tuple[str, ...] = ()
+    percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionSpec:
+    """What a campaign is for.
+
+    Attributes:
+        event: What counts as a conversion.
+        within_s: How long after the message; zero for the fake's own.
+        where: Properties that the event must have.
+        revenue: The property that is summed up; empty for none.
+    """
+
+    event: str
+    within_s: float = 0
+    where: Mapping[str, Any] = field(default_factory=dict)
+    revenue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +76,10 @@ class When:
         where: Properties that the event must have.
         delay_s: Waits so long after qualifying.
         segment: Name of a segment.
+        at_s: When everybody in it is reached, in seconds after the start; None for a campaign that a step launches.
+        every_s: Again so often after that; zero for once.
+        in_local_time: Whether people are reached when their own clock shows what the account's shows then.
+        catches_up: Whether who was past that time at the start is reached on the next day.
         date: Profile property, or property of the event `of`, that holds a date.
         of: The event whose date it is.
         offset_s: Seconds after the date; negative before it.
@@ -47,6 +94,10 @@ class When:
     where: Mapping[str, Any] = field(default_factory=dict)
     delay_s: float = 0
     segment: str = ""
+    at_s: float | None = None
+    every_s: float = 0
+    in_local_time: bool = False
+    catches_up: bool = True
     date: str = ""
     of: str = ""
     offset_s: float = 0
@@ -63,6 +114,7 @@ class LimitsSpec:
         cap: Messages in all; None for no end.
         quiet: Do-not-disturb hours, from and to in seconds after midnight; None for none.
         discards: Whether quiet hours throw messages away.
+        in_local_time: Whether quiet hours are those of each person's own clock.
     """
 
     throttle: int | None = None
@@ -70,6 +122,7 @@ class LimitsSpec:
     cap: int | None = None
     quiet: tuple[int, int] | None = None
     discards: bool = False
+    in_local_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +148,8 @@ class CampaignSpec:
         title: Of a push, or the subject of an e-mail.
         link: Where a push leads.
         limits: How fast and how often it sends.
+        control: Who gets nothing, to be compared with.
+        conversion: What it is for; None counts nothing.
     """
 
     name: str
@@ -107,6 +162,8 @@ class CampaignSpec:
     title: str = ""
     link: str = ""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
+    control: ControlSpec = field(default_factory=ControlSpec)
+    conversion: ConversionSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +207,7 @@ class NodeSpec:
         is_trigger: The entry for people whom a step sends in.
         gives_up_after_s: Node time-out; zero for none.
         listens_for_s: How long a message waits for views and clicks; zero for the fake's own.
+        in_account_time: Whether a message of a journey in local time goes at once.
         then: Where each path leads.
     """
 
@@ -162,6 +220,7 @@ class NodeSpec:
     is_trigger: bool = False
     gives_up_after_s: float = 0
     listens_for_s: float = 0
+    in_account_time: bool = False
     then: Mapping[str, LinkSpec] = field(default_factory=dict)
 
 
@@ -173,6 +232,8 @@ class JourneySpec:
         goals: Events that end it for whoever does them.
         goal_segments: Segments that do so at midnight.
         ends_after_s: When it ends for everyone; zero for never.
+        in_local_time: Whether messages go when each person's own clock shows what the account's shows.
+        control: Who is kept out of it.
     """
 
     name: str
@@ -181,6 +242,8 @@ class JourneySpec:
     goal_segments: tuple[str, ...] = ()
     re_entry: bool = False
     ends_after_s: float = 0
+    in_local_time: bool = False
+    control: ControlSpec = field(default_factory=ControlSpec)
 
     @property
     def is_triggered(self) -> bool:

@@ -71,6 +71,8 @@ class Witness:
             "email": lambda name: _group(self._texts(), lambda one: one.name == f"email {name}"),
             "viewed": lambda name: self._reacted("Notification Viewed", name),
             "tapped": lambda name: self._reacted("Notification Clicked", name),
+            "kept": lambda name: _group(self._compared("kept_as_control"), lambda one: one.name == name),
+            "converted": lambda name: _group(self._compared("converted"), lambda one: one.name == name),
             "entered": lambda name: _group(self._entered(), lambda one: one.name == name),
             "took": lambda path: _group(self._paths(), lambda one: one.name == f"path {path}"),
             "clevertap": lambda event: _group(
@@ -148,6 +150,11 @@ class Witness:
     def _entered(self) -> Iterable[_Sighting]:
         for entry, fact in self._facts("clevertap", "journey_entered"):
             yield self._sighting(entry, fact, str(fact.details.get("journey")), fact.details)
+
+    def _compared(self, kind: str) -> Iterable[_Sighting]:
+        for entry, fact in self._facts("clevertap", kind):
+            name = fact.details.get("campaign") or fact.details.get("journey")
+            yield self._sighting(entry, fact, str(name), fact.details)
 
     def _paths(self) -> Iterable[_Sighting]:
         for entry, fact in self._facts("clevertap", "journey_path"):

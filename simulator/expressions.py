@@ -35,6 +35,8 @@ NAMES: Final[Mapping[str, str]] = {
     "email": "`email('NAME')`: people who got an e-mail of that CleverTap campaign",
     "viewed": "`viewed('NAME')`: people who looked at a message of that CleverTap campaign",
     "tapped": "`tapped('NAME')`: people who followed a link, or tapped, in a message of that CleverTap campaign",
+    "kept": "`kept('NAME')`: people kept out of that CleverTap campaign or journey by a control group",
+    "converted": "`converted('NAME')`: people who did in time what that CleverTap campaign is for, got or kept out",
     "entered": "`entered('JOURNEY')`: people who entered that CleverTap journey",
     "took": "`took('JOURNEY/NODE PATH')`: people who took that path",
     "clevertap": "`clevertap('EVENT')`: people whose CleverTap profile has the event",

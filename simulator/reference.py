@@ -44,6 +44,8 @@ _PARTS: Final[Mapping[str, str]] = {
     "mailmodo": "accounts.mailmodo",
     "clevertap": "accounts.clevertap",
     "when": "accounts.clevertap.campaigns[].when",
+    "control": "accounts.clevertap.campaigns[].control and accounts.clevertap.journeys[].control",
+    "conversion": "accounts.clevertap.campaigns[].conversion",
     "channel_limits": "accounts.clevertap.limits.*",
     "journey": "accounts.clevertap.journeys[]",
     "node": "accounts.clevertap.journeys[].nodes.*",

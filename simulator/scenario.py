@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fakes.kit import FaultRule
-    from simulator.clevertap_specs import CampaignSpec, ChannelLimitsSpec, JourneySpec, SegmentSpec
+    from simulator.clevertap_specs import (
+        CampaignSpec,
+        ChannelLimitsSpec,
+        ControlGroupSpec,
+        JourneySpec,
+        SegmentSpec,
+    )
     from simulator.documents import Position
     from simulator.quantities import Delay, Moment, Share
 
@@ -89,6 +95,7 @@ class Accounts:
     uploads_profiles: bool = True
     campaigns: tuple[CampaignSpec, ...] = ()
     clevertap_utc_offset_s: int = 0
+    control_groups: tuple[ControlGroupSpec, ...] = ()
     segments: tuple[SegmentSpec, ...] = ()
     journeys: tuple[JourneySpec, ...] = ()
     channel_limits: Mapping[str, ChannelLimitsSpec] = field(default_factory=dict)

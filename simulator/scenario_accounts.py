@@ -49,6 +49,7 @@ def build_accounts(
         uploads_profiles=of["clevertap"].get("profiles", "everyone") == "everyone",
         campaigns=campaigns,
         clevertap_utc_offset_s=utc_offset_s(of["clevertap"].get("utc_offset", "+00:00")),
+        control_groups=clevertap.control_groups(),
         segments=clevertap.segments(),
         journeys=clevertap.journeys(campaigns),
         channel_limits=clevertap.limits(),

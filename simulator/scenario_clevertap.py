@@ -15,12 +15,13 @@ from simulator.clevertap_specs import (
     When,
 )
 from simulator.problems import did_you_mean
+from simulator.scenario_comparison import ComparisonBuilder
 from simulator.scenario_nodes import build_journeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from simulator.clevertap_specs import JourneySpec
+    from simulator.clevertap_specs import ControlGroupSpec, JourneySpec
     from simulator.problem_collector import Path, ProblemCollector
     from simulator.scenario import TriggeredCampaignSpec
 
@@ -48,6 +49,12 @@ class CleverTapBuilder:
         self._triggered = triggered
         self._collector = collector
         self._at: Path = ("accounts", "clevertap")
+        groups = data.get("control_groups") or ()
+        self.comparison = ComparisonBuilder((*self._at, "control_groups"), groups, collector)
+
+    def control_groups(self) -> tuple[ControlGroupSpec, ...]:
+        """Build the control groups of everybody."""
+        return self.comparison.groups()
 
     def segments(self) -> tuple[SegmentSpec, ...]:
         """Build the segments."""
@@ -83,6 +90,7 @@ class CleverTapBuilder:
         segment = data.get("segment", "")
         if segment:
             self.known_segment((*path, "segment"), segment)
+        self._check_run(path, data)
         before_s = self._collector.duration((*path, "before"), data.get("before"))
         later_s = self._collector.duration((*path, "later"), data.get("later"))
         if before_s and later_s:
@@ -97,6 +105,10 @@ class CleverTapBuilder:
             where=dict(data.get("where") or {}),
             delay_s=self._collector.duration((*path, "delay"), data.get("delay")),
             segment=segment,
+            at_s=self._run_at((*path, "at"), data["at"]) if "at" in data else None,
+            every_s=self._collector.duration((*path, "every"), data.get("every")),
+            in_local_time=data.get("in_local_time", False),
+            catches_up=data.get("catches_up", True),
             date=data.get("date", ""),
             of=data.get("of", ""),
             offset_s=later_s - before_s,
@@ -109,6 +121,29 @@ class CleverTapBuilder:
         self._collector.known(
             path, name, among=names, what="a segment", add_under="accounts.clevertap.segments"
         )
+
+    def _run_at(self, path: Path, text: str) -> float:
+        problems = len(self._collector.problems)
+        at_s = self._collector.duration(path, text)
+        if not at_s and len(self._collector.problems) == problems:
+            problem = f"found `{text}`, when nobody is known yet; wanted a time after the start"
+            self._collector.note(path, problem, "such as `1 h`")
+        return at_s
+
+    def _check_run(self, path: Path, data: Mapping[str, Any]) -> None:
+        """Find words of a run that there is not."""
+        for word, needed, hint in (
+            (
+                "at",
+                "segment",
+                "it says when everybody in a `segment` is reached; drop it, or add the segment",
+            ),
+            ("every", "at", "add when it runs first, `at: 1 day`"),
+            ("in_local_time", "at", "add when it runs by the account's clock, `at: 1 day`"),
+            ("catches_up", "in_local_time", "add `in_local_time: true`, or drop it"),
+        ):
+            if data.get(word) is not None and needed not in data:
+                self._collector.note((*path, word), f"says nothing without `{needed}`", hint)
 
     def _segment(self, path: Path, item: Mapping[str, Any]) -> SegmentSpec:
         did, did_not = item.get("did", ()), item.get("did_not", ())
@@ -142,6 +177,8 @@ class CleverTapBuilder:
             title=item.get("subject") or item.get("title", ""),
             link=item.get("link", ""),
             limits=self._limits((*path, "limits"), item.get("limits") or {}),
+            control=self.comparison.control((*path, "control"), item.get("control")),
+            conversion=self.comparison.conversion((*path, "conversion"), item.get("conversion")),
         )
 
     def _check_called(self, path: Path, name: str) -> None:
@@ -177,12 +214,16 @@ class CleverTapBuilder:
         self._judge((*path, "throttle"), lambda: CampaignLimits(throttle=data.get("throttle")))
         self._judge((*path, "cap"), lambda: CampaignLimits(targeting_cap=data.get("cap")))
         quiet = self._quiet((*path, "quiet"), data["quiet"]) if "quiet" in data else None
+        if data.get("in_local_time") and "quiet" not in data:
+            problem = "says whose clock the quiet hours are of, and there are none"
+            self._collector.note((*path, "in_local_time"), problem, "add `quiet: 22:00 to 07:00`, or drop it")
         return LimitsSpec(
             throttle=data.get("throttle"),
             gap_s=gap_s,
             cap=data.get("cap"),
             quiet=quiet,
             discards=data.get("discards", False),
+            in_local_time=data.get("in_local_time", False),
         )
 
     def _channel_limits(self, path: Path, data: Mapping[str, Any]) -> ChannelLimitsSpec:

@@ -92,7 +92,7 @@ class JourneyBuilder:
             add_under = f"accounts.{vendor}.{section}"
             self._collector.known(path, noun, among=names, what=what, add_under=add_under)
         when = next((one.when for one in accounts.campaigns if one.name == noun), None)
-        if verb == "launch" and when is not None and not when.segment:
+        if verb == "launch" and when is not None and (not when.segment or when.at_s is not None):
             problem = f"campaign `{noun}` has a `when` and fires by itself"
             hint = f"say `trigger {noun}`" if when.is_external else "drop `when` or the step"
             self._collector.note(path, problem, hint)

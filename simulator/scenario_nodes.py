@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from simulator.clevertap_specs import CampaignSpec
     from simulator.problem_collector import Path, ProblemCollector
+    from simulator.scenario_comparison import ComparisonBuilder
 
 __all__ = ["build_journeys", "paths_of"]
 
@@ -23,7 +24,13 @@ _MOST_GOALS: Final = 3
 
 
 class WhenBuilder(Protocol):
-    """Builds what a node waits for."""
+    """Builds what a node waits for.
+
+    Attributes:
+        comparison: Builds who is kept out of a journey.
+    """
+
+    comparison: ComparisonBuilder
 
     def when(self, path: Path, data: Mapping[str, Any]) -> When:
         """Build it."""
@@ -114,6 +121,8 @@ class _Journey:
             goal_segments=segments,
             re_entry=self._data.get("re_entry", False),
             ends_after_s=self._collector.duration((*self._path, "ends_after"), self._data.get("ends_after")),
+            in_local_time=self._data.get("in_local_time", False),
+            control=self._builder.comparison.control((*self._path, "control"), self._data.get("control")),
         )
 
     def _node(self, path: Path, name: str, item: Mapping[str, Any]) -> NodeSpec:
@@ -133,6 +142,7 @@ class _Journey:
             is_trigger=item.get("trigger", False),
             gives_up_after_s=self._collector.duration((*path, "gives_up_after"), item.get("gives_up_after")),
             listens_for_s=self._collector.duration((*path, "listens_for"), item.get("listens_for")),
+            in_account_time=item.get("in_account_time", False),
             then={
                 way: self._link((*path, "then", way), link) for way, link in (item.get("then") or {}).items()
             },
@@ -180,7 +190,13 @@ class _Journey:
             "later": "date" in item,
             "gives_up_after": "did" in item or "segment" in item,
             "listens_for": bool(node.send),
+            "in_account_time": bool(node.send),
         }
+        if node.in_account_time and node.send and not self._data.get("in_local_time"):
+            problem = "takes a message out of local time, which this journey is not in"
+            self._collector.note(
+                (*path, "in_account_time"), problem, "add `in_local_time: true` to the journey"
+            )
         for word, fits in fitting.items():
             if word in item and not fits:
                 self._collector.note((*path, word), "says nothing at a node of this kind", "drop it")

@@ -25,11 +25,12 @@ from fakes.kit import ACTOR_HEADER
 from fakes.mailjet import FakeMailjet, MailjetSettings
 from fakes.mailmodo import FakeMailmodo, Form, Link, MailmodoSettings, Question, Template
 from fakes.segment import FakeSegment, SegmentSettings
-from simulator.clevertap_setup import campaign_of, journey_of, set_up_segments
+from simulator.clevertap_setup import campaign_of, journey_of, set_up_control_groups, set_up_segments
 from simulator.errors import SimulatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     import aiohttp
 
@@ -193,8 +194,16 @@ class Vendors:
             }
         return found
 
-    async def connect(self, bridge_url: str, *, session: aiohttp.ClientSession, network: Network) -> None:
-        """Point every vendor's webhooks at the bridge.
+    async def connect(
+        self, bridge_url: str, *, session: aiohttp.ClientSession, network: Network, starts: datetime
+    ) -> None:
+        """Point every vendor's webhooks at the bridge, and set up what needs it.
+
+        Args:
+            bridge_url: Where it is.
+            session: The customer's own client.
+            network: What connects everybody.
+            starts: When the scenario does.
 
         Raises:
             SetupFailed: A vendor or the bridge refuses.
@@ -204,7 +213,7 @@ class Vendors:
                 f"{bridge_url}/sources/mailmodo/{_SECRETS['mailmodo_webhook_secret']}"
             )
         if self.clevertap is not None:
-            await self._add_clevertap_campaigns(self.clevertap, bridge_url)
+            await self._add_clevertap_campaigns(self.clevertap, bridge_url, starts)
         if self.mailjet is not None:
             await self._register_at_mailjet(self.mailjet, bridge_url, session, network)
         if self.customerio is not None:
@@ -214,12 +223,13 @@ class Vendors:
             key = _SECRETS["segment_destination_api_key"]
             self.segment.state.add_destination("web", name="Mailmodo", url=url, api_key=key)
 
-    async def _add_clevertap_campaigns(self, fake: FakeCleverTap, bridge_url: str) -> None:
+    async def _add_clevertap_campaigns(self, fake: FakeCleverTap, bridge_url: str, starts: datetime) -> None:
+        set_up_control_groups(fake, self.accounts.control_groups)
         set_up_segments(fake, self.accounts.segments, self.accounts.channel_limits)
         for spec in self.accounts.campaigns:
             if spec.channel == "webhook":
                 await self._add_webhook(fake, spec, bridge_url)
-            fake.add_campaign(campaign_of(spec))
+            fake.add_campaign(campaign_of(spec, starts=starts))
         for journey in self.accounts.journeys:
             fake.dashboard.add_journey(journey_of(journey))
 

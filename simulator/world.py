@@ -298,7 +298,9 @@ class World:
             settings["customerio_tolerance_s"] = 1e12
         self.bridge_url = await self.bridge.start(self.network, settings)
         self._stack.push_async_callback(self.bridge.stop)
-        await self.vendors.connect(self.bridge_url, session=session, network=self.network)
+        await self.vendors.connect(
+            self.bridge_url, session=session, network=self.network, starts=self._starts
+        )
         self._app = App(
             scenario=self.scenario,
             seed=self.seed,

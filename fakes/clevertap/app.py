@@ -64,6 +64,7 @@ class FakeCleverTap(Fake):
         `email_sent`         {campaign, subject, recipient}
         `message_dropped`    {campaign, reason}
         `kept_as_control`    {campaign or journey, group}
+        `converted`          {campaign, group, revenue}; the group is empty for who got a message
         `journey_entered`    {journey}
         `journey_path`       {journey, node, path}
         `journey_left`       {journey, reason, goal}

@@ -66,7 +66,7 @@ class CleverTapControl(VendorControl):
             "campaigns": Root(dashboard._campaigns),  # noqa: SLF001 - as above
             "segments": Root(dashboard.segments),
             "control_groups": Root(dashboard.control_groups, without=("_random",)),
-            "conversions": Root(dashboard.conversions, without=("_now",)),
+            "conversions": Root(dashboard.conversions, without=("_now", "_tell")),
             "pacer": Root(dashboard.pacer, without=("_release", "_drop", "_utc_offset")),
             "triggers": Root(dashboard._triggers, without=("_qualify", "_freshness")),  # noqa: SLF001 - as above
             "journeys": Root(journeys, without=("_host", "_waits", "_stations")),

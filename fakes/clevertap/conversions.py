@@ -42,10 +42,12 @@ class Conversions:
 
     Args:
         now: The world's time.
+        tell: Takes facts.
     """
 
-    def __init__(self, now: Callable[[], datetime]) -> None:
+    def __init__(self, now: Callable[[], datetime], tell: Callable[..., None]) -> None:
         self._now = now
+        self._tell = tell
         self._goals: dict[int, _Goal] = {}
         self._by_event: dict[str, list[_Goal]] = {}
 
@@ -75,3 +77,5 @@ class Conversions:
                 del goal.open[number]
                 revenue = number_of(event.properties.get(goal.conversion.revenue))
                 goal.running.statistics.count_conversion(group, revenue)
+                campaign = goal.running.campaign.name
+                self._tell("converted", profile.subject, campaign=campaign, group=group, revenue=revenue)

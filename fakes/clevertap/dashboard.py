@@ -86,7 +86,7 @@ class Dashboard:
         self.change_profile = account.change_profile
         now = fake.surroundings.now
         self.segments = Segments(now)
-        self.conversions = Conversions(now)
+        self.conversions = Conversions(now, fake.tell)
         self.control_groups = ControlGroups(fake.surroundings.random)
         if settings.system_control_group is not None:
             self.control_groups.make(settings.system_control_group)

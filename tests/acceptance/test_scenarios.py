@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 
 
-def test_six_scenarios_are_shipped() -> None:
+def test_seven_scenarios_are_shipped() -> None:
     assert [path.stem for path in SCENARIOS] == [
         "customerio_to_segment",
         "mailjet_to_segment",
         "mailmodo_outage",
+        "own_clock_and_control",
         "segment_to_mailmodo",
         "survey_follow_up",
         "survey_journey",

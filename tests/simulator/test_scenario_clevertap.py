@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,8 @@ from fakes.clevertap import (
     CampaignLimits,
     ChangeProfile,
     ChannelLimits,
+    Control,
+    Conversion,
     Did,
     DidNot,
     DoNotDisturb,
@@ -31,13 +33,18 @@ from fakes.clevertap import (
     OnTheDate,
     Past,
     PushCampaign,
+    SmsCampaign,
     WebPushCampaign,
     Where,
 )
-from simulator.clevertap_setup import campaign_of, journey_of, set_up_segments
+from simulator.clevertap_setup import campaign_of, journey_of, set_up_control_groups, set_up_segments
 from simulator.problems import ScenarioInvalid
 from tests.support.fakes import stage
 from tests.support.stories import SURVEY, changed, scenario_of
+
+if TYPE_CHECKING:
+    from fakes.clevertap.campaigns import Campaign
+    from simulator.scenario import Scenario
 
 NODES: dict[str, Any] = {
     "bought": {"did": "Bought", "where": {"kind": "big"}, "then": {"yes": "silent"}},
@@ -119,8 +126,12 @@ def hours(count: float) -> timedelta:
     return timedelta(hours=count)
 
 
+def campaigns_of(scenario: Scenario) -> list[Campaign]:
+    return [campaign_of(spec, starts=scenario.starts) for spec in scenario.accounts.campaigns]
+
+
 def test_campaigns_become_those_of_the_dashboard() -> None:
-    note, web, news, code, big, again = map(campaign_of, scenario_of(story()).accounts.campaigns)
+    note, web, news, code, big, again = campaigns_of(scenario_of(story()))
 
     assert note == PushCampaign(name="note", title="Hi", text="Look", link="shop://x")
     assert web == WebPushCampaign(name="web", text="Look", when=InSegment("pros"))
@@ -183,6 +194,132 @@ def test_journey_becomes_that_of_the_dashboard() -> None:
         story(accounts__clevertap__journeys=[{"name": "j", "nodes": trigger}])
     ).accounts.journeys
     assert journey_of(triggered).nodes == {"begin": JourneyTrigger()}
+
+
+COMPARED: dict[str, Any] = {
+    "control_groups": [{"share": "5 %"}, {"name": "loyal", "share": "2.5 %"}],
+    "campaigns": [
+        {
+            "name": "offer",
+            "channel": "sms",
+            "text": "Offer",
+            "when": {
+                "segment": "pros",
+                "at": "1 day 9 h",
+                "every": "7 days",
+                "in_local_time": True,
+                "catches_up": False,
+            },
+            "limits": {"quiet": "22:00 to 07:00", "in_local_time": True},
+            "control": {"system": False, "groups": ["loyal"], "share": "7 %"},
+            "conversion": {
+                "event": "Paid",
+                "within": "3 days",
+                "where": {"kind": "web"},
+                "revenue": "amount",
+            },
+        },
+        {"name": "plain", "channel": "sms", "text": "Plain", "conversion": {"event": "Paid"}},
+    ],
+    "journeys": [
+        {
+            "name": "welcome",
+            "in_local_time": True,
+            "control": {"share": "20 %"},
+            "nodes": {
+                "begin": {"did": "Bought", "then": {"yes": "now"}},
+                "now": {"send": "plain", "in_account_time": True},
+            },
+        }
+    ],
+}
+
+
+def compared(**changes: Any) -> dict[str, Any]:
+    """Change what has local time, control groups and conversions."""
+    made = {f"accounts__clevertap__{key}": value for key, value in deepcopy(COMPARED).items()}
+    return {**made, **{f"accounts__clevertap__{key}": value for key, value in changes.items()}}
+
+
+def offer(**fields: Any) -> dict[str, Any]:
+    """Replace fields of the campaign that is compared."""
+    return compared(campaigns=[{**COMPARED["campaigns"][0], **fields}, COMPARED["campaigns"][1]])
+
+
+def when(**fields: Any) -> dict[str, Any]:
+    """Replace when that campaign runs."""
+    return offer(when=fields)
+
+
+def test_local_time_control_groups_and_conversions_become_those_of_the_dashboard() -> None:
+    scenario = scenario_of(story(**compared()))
+
+    sent, plain = campaigns_of(scenario)
+    [welcome] = map(journey_of, scenario.accounts.journeys)
+
+    assert sent == SmsCampaign(
+        name="offer",
+        text="Offer",
+        when=InSegment(
+            "pros",
+            at=scenario.starts + hours(33),
+            every=hours(168),
+            in_local_time=True,
+            catches_up=False,
+        ),
+        limits=CampaignLimits(do_not_disturb=DoNotDisturb(time(22), time(7), in_local_time=True)),
+        control=Control(system=False, groups=("loyal",), share=7),
+        conversion=Conversion(
+            event="Paid", within=hours(72), where=(Where("kind", "web"),), revenue="amount"
+        ),
+    )
+    assert plain == SmsCampaign(name="plain", text="Plain", conversion=Conversion(event="Paid"))
+    assert (welcome.in_local_time, welcome.control) == (True, Control(share=20))
+    assert welcome.nodes["now"] == Message(campaign="plain", in_account_time=True)
+
+
+async def test_control_groups_are_made_in_their_order() -> None:
+    groups = scenario_of(story(**compared())).accounts.control_groups
+    async with stage(FakeCleverTap) as opened:
+        fake = FakeCleverTap(opened.surroundings())
+
+        set_up_control_groups(fake, groups)
+
+        made = fake.dashboard.control_groups.all
+    assert [(group.name, group.share) for group in made] == [("System Control Group", 5), ("loyal", 2.5)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (compared(control_groups=[{"share": "7 %"}]), "control_groups[0]: found a control group of 7 % of everybody, wanted 2 to 5 %"),
+        (compared(control_groups=[{"share": "60 % of open"}]), "control_groups[0].share: found a share of `open`, wanted a share of everyone"),
+        (compared(control_groups=[{"name": "x", "share": "3 %"}]), "control_groups[0]: found a control group 'x' before there is a system"),
+        (compared(control_groups=[{"share": "3 %"}] * 2), "control_groups[1]: there is a control group 'System Control Group' already"),
+        (compared(control_groups=[{"name": "x"}]), "control_groups[0]: `share` is missing"),
+        (compared(control_groups=[]), "control.groups[0]: found `loyal`, wanted a custom control group; there is none; add it under"),
+        (offer(control={"groups": ["loyl"]}), "campaigns[0].control.groups[0]: found `loyl`, wanted a custom control group; did you mean `loyal`?"),
+        (offer(control={"share": "1 %"}), "campaigns[0].control.share: found a control group of 1 % of those who qualify, wanted 2 to 99 %"),
+        (offer(control={"sytem": False}), "campaigns[0].control.sytem: is not a word of the format; did you mean `system`?"),
+        (offer(control={"share": 10}), "campaigns[0].control.share: found `10`, wanted a share such as `60 %`"),
+        (offer(conversion={"within": "1 day"}), "campaigns[0].conversion: `event` is missing"),
+        (offer(conversion={"event": "Paid", "within": "soon"}), "campaigns[0].conversion.within: found `soon`, wanted a duration"),
+        (offer(limits={"in_local_time": True}), "campaigns[0].limits.in_local_time: says whose clock the quiet hours are of, and there are none"),
+        (when(did="Bought", at="1 h"), "campaigns[0].when.at: says nothing without `segment`"),
+        (when(segment="pros", every="1 h"), "campaigns[0].when.every: says nothing without `at`; add when it runs first"),
+        (when(segment="pros", in_local_time=True), "campaigns[0].when.in_local_time: says nothing without `at`"),
+        (when(segment="pros", at="1 h", catches_up=False), "campaigns[0].when.catches_up: says nothing without `in_local_time`"),
+        (when(segment="pros", at="0 h"), "campaigns[0].when.at: found `0 h`, when nobody is known yet; wanted a time after the start"),
+        (when(segment="pros", at="noon"), "campaigns[0].when.at: found `noon`"),
+        (compared(journeys=[COMPARED["journeys"][0] | {"in_local_time": False}]), "nodes.now.in_account_time: takes a message out of local time, which"),
+        (compared(journeys=[COMPARED["journeys"][0] | {"control": {"groups": ["x"]}}]), "journeys[0].control.groups[0]: found `x`, wanted a custom"),
+        (compared(journeys=[{"name": "j", "in_local_time": True, "nodes": {"bought": {"did": "x", "in_account_time": True}}}]), "nodes.bought.in_account_time: says nothing at a node of this kind"),
+    ],
+)  # fmt: skip
+def test_comparison_that_does_not_fit_is_told_with_its_place(changes: dict[str, Any], message: str) -> None:
+    told = problems(**changes)
+
+    assert any(message in problem for problem in told), told
 
 
 async def test_segments_and_limits_are_set_up() -> None:
@@ -277,10 +414,11 @@ def test_what_does_not_fit_is_told_with_its_place(changes: dict[str, Any], messa
         ("launch follow-up", "wanted a CleverTap campaign, or a journey that begins with `trigger: true`"),
         ("trigger big", "say `when: {external: true}`, or drop the step"),
         ("trigger x", "found `x`, wanted a CleverTap campaign"),
+        ("launch web", "campaign `web` has a `when` and fires by itself; drop `when` or the step"),
     ],
 )
 def test_steps_that_nothing_answers_are_told(step: str, message: str) -> None:
-    made = story()
+    made = story(accounts__clevertap__campaigns__1__when={"segment": "pros", "at": "1 h"})
     made["journey"] = [{"at": "0 h", "clevertap": step}]
 
     with pytest.raises(ScenarioInvalid) as caught:

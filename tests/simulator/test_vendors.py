@@ -96,7 +96,10 @@ async def test_webhooks_that_the_bridge_refuses_are_told() -> None:
         vendors = await opened(on_stage, EVERYTHING)
         with pytest.raises(SetupFailed, match=r"nobody\.example"):
             await vendors.connect(
-                "https://nobody.example", session=on_stage.session, network=on_stage.network
+                "https://nobody.example",
+                session=on_stage.session,
+                network=on_stage.network,
+                starts=on_stage.now(),
             )
         await vendors.stop()
 
@@ -104,7 +107,8 @@ async def test_webhooks_that_the_bridge_refuses_are_told() -> None:
 def test_triggers_are_actions_or_inactions() -> None:
     story = changed(SURVEY, accounts__clevertap__campaigns__0__when={"did": "Survey Due"})
     story["journey"] = [{"at": "0 h", "clevertap": "event Survey Due"}]
-    ask, nudge = map(campaign_of, scenario_of(story).accounts.campaigns)
+    scenario = scenario_of(story)
+    ask, nudge = (campaign_of(spec, starts=scenario.starts) for spec in scenario.accounts.campaigns)
 
     assert ask.when == Did("Survey Due")
     assert isinstance(nudge.when, DidNot)

@@ -242,6 +242,10 @@ async def test_control_group_converts_without_a_message() -> None:
         counts = ct.fake.statistics("m")
         assert (counts.converted, counts.revenue) == (7, 14)
         assert (counts.control_converted, counts.control_revenue) == ({CAMPAIGN: 3}, {CAMPAIGN: 6})
+        facts = [fact for fact in ct.facts("converted") if fact.details["campaign"] == "m"]
+        assert {fact.subject for fact in facts if fact.details["group"]} == set(sorted(kept(ct))[:3])
+        assert {fact.subject for fact in facts if not fact.details["group"]} == set(sorted(got(ct))[:7])
+        assert {fact.details["revenue"] for fact in facts} == {2}
 
 
 async def test_each_message_of_a_live_campaign_begins_the_time_anew() -> None:
