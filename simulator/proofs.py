@@ -3,8 +3,9 @@
 A contract says which section of the vendor notes each operation is from (`info.x-sections`), what those notes name
 that is not served (`info.x-not-served`), and which questions they leave open (`info.x-questions`). A test says itself
 what it proves, by the mark `@pytest.mark.proves("clevertap", "upload")`, and which question it holds the fake to, by
-`@pytest.mark.answers("clevertap", 1)`; marks are read from the source, so that nothing is imported. The plugin of the
-tests fails a test that is marked to prove what it did not make its fake do.
+`@pytest.mark.answers("clevertap", 1)`; marks are read from the source, so that nothing is imported: those of a test, of
+its class and of its module. The plugin of the tests fails a test that is marked to prove what it did not make its fake
+do, or to hold to a question or a bound a fake that has said nothing meanwhile.
 """
 
 from __future__ import annotations
@@ -137,28 +138,43 @@ def _tests_of(contract: Contract, what: str, found: tuple[Proof, ...]) -> str:
 
 
 def _marked(tree: ast.Module, path: str, *, mark: str) -> Iterator[Proof]:
-    for prefix, node in _tests(tree.body, ""):
-        for decorator in node.decorator_list:
-            for call in ast.walk(decorator):
+    for name, marks in _tests(tree.body, "", ()):
+        for each in marks:
+            for call in ast.walk(each):
                 if (
                     isinstance(call, ast.Call)
                     and isinstance(call.func, ast.Attribute)
                     and call.func.attr == mark
                 ):
-                    vendor, *names = (ast.literal_eval(argument) for argument in call.args)
-                    yield from (Proof(vendor, str(name), f"{path}::{prefix}{node.name}") for name in names)
+                    vendor, *whats = (ast.literal_eval(argument) for argument in call.args)
+                    yield from (Proof(vendor, str(what), f"{path}::{name}") for what in whats)
 
 
-def _tests(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+def _tests(
+    body: list[ast.stmt], prefix: str, above: tuple[ast.expr, ...]
+) -> Iterator[tuple[str, tuple[ast.expr, ...]]]:
+    """Give the tests that always run, each with its own marks and those of its classes and its module."""
+    marks = (*above, *_marks_of_all(body))
     for node in body:
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
-            yield from _tests(node.body, f"{prefix}{node.name}::")
-        elif (
-            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            and node.name.startswith("test_")
-            and not any(_names(each) & _NOT_ALWAYS_RUN for each in node.decorator_list)
-        ):
-            yield prefix, node
+            yield from _tests(node.body, f"{prefix}{node.name}::", (*marks, *node.decorator_list))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            own = (*marks, *node.decorator_list)
+            if not any(_names(each) & _NOT_ALWAYS_RUN for each in own):
+                yield f"{prefix}{node.name}", own
+
+
+def _marks_of_all(body: list[ast.stmt]) -> Iterator[ast.expr]:
+    """Find what `pytestmark` says of all the tests in a module or class; what was assigned last holds."""
+    assigned: ast.expr | None = None
+    for node in body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        names: list[ast.expr] = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(name, ast.Name) and name.id == "pytestmark" for name in names):
+            assigned = node.value
+    if assigned is not None:
+        yield assigned
 
 
 def _names(decorator: ast.expr) -> set[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.loop import LiveLoop, VirtualLoop, run
-from tests.support.proving import unproved, watched
+from tests.support.proving import unheld, unproved, watched
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -64,12 +64,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Fail a test that is marked to prove operations and has passed without their having been done well."""
+    """Fail a test that has passed without having done what its marks say: `proves`, `answers` and `bounds`."""
     marks = [mark.args for mark in item.iter_markers("proves")]
-    if not marks:
+    holding = [mark for name in ("answers", "bounds") for mark in item.iter_markers(name)]
+    if not marks and not holding:
         return (yield)
     with watched() as seen:
         yield
+    if wrong := unheld(holding, seen):
+        pytest.fail("; ".join(wrong))
     missing = [f"{vendor} {name}" for vendor, *names in marks for name in unproved(vendor, names, seen)]
     if missing:
         pytest.fail(f"marked to prove what it did not do, or not without a refusal: {', '.join(missing)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,6 +97,36 @@ def test_every_open_question_has_a_test(vendor: str) -> None:
     assert answered == set(questions(load_contract(vendor)))
 
 
+@pytest.mark.parametrize(
+    "pytestmark",
+    ["pytest.mark.long", "[pytest.mark.slow, pytest.mark.skipif(True, reason='')]", "pytest.mark.xfail"],
+)
+def test_marks_of_modules_and_classes_hold_for_all_their_tests(tmp_path: Path, pytestmark: str) -> None:
+    body = """
+@pytest.mark.proves("clevertap", "connect")
+def test_one(): ...
+"""
+    (tmp_path / "tests").mkdir()
+    more = {
+        "test_never.py": f"pytestmark = {pytestmark}\n{body}",
+        "test_annotated.py": f"pytestmark: list = {pytestmark}\n{body}",
+        "test_inside.py": f"class TestIt:\n    pytestmark = {pytestmark}\n{textwrap.indent(body, '    ')}",
+        "test_outside.py": f"@{pytestmark.strip('[]').partition(', ')[0].replace('slow', 'skip')}\n"
+        f"class TestIt:\n{textwrap.indent(body, '    ')}",
+        "test_slow.py": f"pytestmark = pytest.mark.slow\n{body}",
+        "test_again.py": f"pytestmark = {pytestmark}\npytestmark = []\n{body}",
+        "test_whole.py": "pytestmark = [pytest.mark.proves('mailmodo', 'addEvent')]\n\ndef test_it(): ...\n",
+    }
+    for name, text in more.items():
+        (tmp_path / "tests" / name).write_text(text, encoding="utf-8")
+
+    assert proofs(tmp_path / "tests") == (
+        Proof("clevertap", "connect", "tests/test_again.py::test_one"),
+        Proof("clevertap", "connect", "tests/test_slow.py::test_one"),
+        Proof("mailmodo", "addEvent", "tests/test_whole.py::test_it"),
+    )
+
+
 # What a marked test must do
 
 
@@ -122,6 +153,32 @@ async def test_a_marked_test_that_does_something_else_fails() -> None:
 
     with pytest.raises(pytest.fail.Exception, match=r"what it did not do.*: clevertap upload$"):
         hook.send(None)
+
+
+@pytest.mark.parametrize("mark", ["answers", "bounds"])
+@pytest.mark.parametrize(
+    ("vendor", "keywords", "told"),
+    [
+        ("clevertap", {}, ""),
+        ("mailmodo", {}, "no exchange with mailmodo; if it tries plain values, say `without_wire=True`"),
+        ("mailmodo", {"without_wire": True}, ""),
+        ("clevertap", {"without_wire": True}, "`without_wire=True`, and there are exchanges with clevertap"),
+    ],
+)
+async def test_a_fake_that_is_held_to_something_must_have_spoken(
+    mark: str, vendor: str, keywords: dict[str, bool], told: str
+) -> None:
+    marks = {mark: [getattr(pytest.mark, mark)(vendor, 1, **keywords).mark]}
+    item = SimpleNamespace(iter_markers=lambda name: marks.get(name, []))
+    hook = conftest.pytest_runtest_call(item)  # type: ignore[arg-type]  # what the hook looks at
+
+    next(hook)
+    async with account() as ct:
+        await ct.call("POST", "/1/upload", body={"d": [{"type": "event"}]})  # a refusal is an answer, too
+
+    with pytest.raises(pytest.fail.Exception if told else StopIteration) as caught:
+        hook.send(None)
+    assert told in str(caught.value)
 
 
 # What the notes have

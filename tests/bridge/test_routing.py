@@ -126,7 +126,7 @@ def test_all_seventeen_documented_properties_are_reached():
     assert len(COMMON.union(*SEVEN.values())) == 17
 
 
-@pytest.mark.answers("mailmodo", 19)
+@pytest.mark.answers("mailmodo", 19, without_wire=True)
 def test_mailmodo_activity_of_somebody_never_identified_is_not_told_to_segment():
     made = plan(SourceName.MAILMODO, activity(), NOBODY)
 
@@ -180,7 +180,7 @@ def test_mailmodo_activity_becomes_clevertap_events(event: str, names: list[str]
         assert record["evtData"]["email_subject"] == "How are we doing, Asha?"
 
 
-@pytest.mark.answers("mailmodo", 17)
+@pytest.mark.answers("mailmodo", 17, without_wire=True)
 def test_form_answers_are_properties_of_the_templates_own_event():
     plain, detailed = sent("clevertap", plan(SourceName.MAILMODO, activity("Email Form Submitted")))
 
@@ -190,7 +190,7 @@ def test_form_answers_are_properties_of_the_templates_own_event():
     assert detailed["evtData"]["form_name"] == "nps"
 
 
-@pytest.mark.answers("mailmodo", 17)
+@pytest.mark.answers("mailmodo", 17, without_wire=True)
 def test_answers_are_scalar_clean_and_cut_and_hide_nothing():
     answers = {
         "Why? (max. 5)": "é" * 400,
@@ -244,7 +244,7 @@ def test_template_names_lose_what_clevertap_does_not_take():
         ("+919820098200", "identity"),
     ],
 )
-@pytest.mark.answers("clevertap", 28)
+@pytest.mark.answers("clevertap", 28, without_wire=True)
 def test_profile_is_named_by_what_the_id_looks_like(clevertap_id: str, addressed_by: str):
     (record,) = sent("clevertap", plan(SourceName.MAILMODO, activity(clevertap_id=clevertap_id)))
 
@@ -253,7 +253,7 @@ def test_profile_is_named_by_what_the_id_looks_like(clevertap_id: str, addressed
 
 
 @pytest.mark.parametrize("forced", ["objectId", "identity"])
-@pytest.mark.answers("mailmodo", 16)
+@pytest.mark.answers("mailmodo", 16, without_wire=True)
 def test_a_setting_forces_how_profiles_are_named(forced: str):
     (record,) = sent("clevertap", plan(SourceName.MAILMODO, activity(), clevertap_id_as=forced))
 
@@ -261,7 +261,7 @@ def test_a_setting_forces_how_profiles_are_named(forced: str):
 
 
 @pytest.mark.parametrize("trigger_source", ["Rest API", "Journey", None])
-@pytest.mark.answers("mailmodo", 18)
+@pytest.mark.answers("mailmodo", 18, without_wire=True)
 def test_activity_of_other_triggers_does_not_go_to_clevertap(trigger_source: str | None):
     made = plan(SourceName.MAILMODO, activity(properties={"campaign_trigger_source": trigger_source}))
 
@@ -270,7 +270,7 @@ def test_activity_of_other_triggers_does_not_go_to_clevertap(trigger_source: str
 
 
 @pytest.mark.parametrize("clevertap_id", [None, ""])
-@pytest.mark.answers("mailmodo", 15)
+@pytest.mark.answers("mailmodo", 15, without_wire=True)
 def test_activity_without_a_clevertap_id_does_not_go_to_clevertap(clevertap_id: str | None):
     made = plan(SourceName.MAILMODO, activity(clevertap_id=clevertap_id))
 

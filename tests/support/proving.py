@@ -1,4 +1,4 @@
-"""Watches a test that says it proves an operation, and tells what the fakes did not do meanwhile."""
+"""Watches a test that says what it proves, and tells what the fakes did not do meanwhile."""
 
 from __future__ import annotations
 
@@ -52,6 +52,30 @@ def unproved(vendor: str, names: Iterable[str], seen: Iterable[Exchange]) -> lis
         if (other or vendor, operation) not in (called if other else done):
             missing.append(name)
     return missing
+
+
+def unheld(marks: Iterable[pytest.Mark], seen: Iterable[Exchange]) -> list[str]:
+    """Give what is wrong with marks that hold a fake to a question or a bound.
+
+    What a question or a bound is about cannot be read from a record; that the fake has said anything at all can. A test
+    that tries rules as plain values says so, `without_wire=True`.
+
+    Args:
+        marks: `answers` and `bounds`.
+        seen: What passed.
+    """
+    spoken = {name for each in seen for name in (each.contract, each.sender, each.receiver)}
+    wrong = []
+    for mark in marks:
+        vendor, what = mark.args[0], f"{mark.name} {mark.args[0]} {mark.args[1]}"
+        without_wire = bool(mark.kwargs.get("without_wire"))
+        if not without_wire and vendor not in spoken:
+            wrong.append(
+                f"{what}: no exchange with {vendor}; if it tries plain values, say `without_wire=True`"
+            )
+        elif without_wire and vendor in spoken:
+            wrong.append(f"{what}: `without_wire=True`, and there are exchanges with {vendor}")
+    return wrong
 
 
 def _went_well(exchange: Exchange) -> bool:

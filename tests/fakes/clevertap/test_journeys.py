@@ -726,7 +726,7 @@ def test_journey_whose_parts_do_not_fit_says_where(make: Any, words: str) -> Non
         make()
 
 
-@pytest.mark.bounds("clevertap", "14.2: Goals: up to three")
+@pytest.mark.bounds("clevertap", "14.2: Goals: up to three", without_wire=True)
 async def test_journey_is_published_only_over_what_there_is() -> None:
     async with account() as ct:
         board = ct.fake.dashboard

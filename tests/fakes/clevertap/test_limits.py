@@ -65,6 +65,7 @@ def since_start(ct: Account) -> list[float]:
     "12.5: a limit above 100 is asked for",
     "12.5: 15 minutes to 7 days; per campaign 5 minutes to 30 days",
     '12.5: "targeting cap" at least 100',
+    without_wire=True,
 )
 def test_limits_that_the_dashboard_does_not_take_say_what_it_takes(make: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):

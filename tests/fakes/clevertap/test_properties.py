@@ -38,7 +38,9 @@ from tests.fakes.clevertap.account import account, person
         ({}, 12.5, 12.5),
     ],
 )
-@pytest.mark.bounds("clevertap", "4: at most 100, each at most 512; when full the oldest go first")
+@pytest.mark.bounds(
+    "clevertap", "4: at most 100, each at most 512; when full the oldest go first", without_wire=True
+)
 def test_value_changes_a_property(before: dict[str, Any], change: Any, after: Any) -> None:
     properties = dict(before)
 

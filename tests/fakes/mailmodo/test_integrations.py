@@ -75,7 +75,7 @@ async def test_segment_gets_one_sample_open(region: Any) -> None:
 
 
 @pytest.mark.parametrize("arm", ["virtual", "loopback"])
-@pytest.mark.answers("mailmodo", 20)
+@pytest.mark.answers("mailmodo", 20, without_wire=True)
 async def test_nobody_there_is_told(arm: str) -> None:
     """On loopback only what is served has an address at all: a region that is not served has none."""
     made: list[Any] = []
