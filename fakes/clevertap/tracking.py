@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import escape, unescape
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -37,6 +38,9 @@ CHANNEL_NAMES: Final = {
 }
 PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 """One transparent dot, a GIF."""
+_LIVES: Final = timedelta(days=60)
+"""How long a message is known by its addresses. CleverTap does not say; a guess: a mail's unsubscribe link must work for
+30 days in the USA (15 U.S.C. 7704) and for 60 in Canada (CASL, section 11), and no conversion or node waits longer."""
 _HREF: Final = re.compile(r"""(<a\s[^>]*?href=["'])(https?://[^"']+)""", re.IGNORECASE)
 _ADDRESS: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 
@@ -64,6 +68,7 @@ class SentMessage:
         profile: Whom it is for.
         running: The campaign that sends it.
         outcome: Is told when it is viewed or clicked.
+        sent_ts: When it was rendered, in UNIX seconds.
         links: Where its links lead, in their order.
         is_viewed: Whether it was seen.
         is_clicked: Whether a link was followed.
@@ -73,13 +78,17 @@ class SentMessage:
     profile: Profile
     running: RunningCampaign
     outcome: Outcome | None = None
+    sent_ts: int = 0
     links: list[str] = field(default_factory=list)
     is_viewed: bool = False
     is_clicked: bool = False
 
 
 class Tracking:
-    """The messages of an account, by the token in their addresses."""
+    """The messages of an account, by the token in their addresses.
+
+    Nobody is waited for by a timer: who is too old is forgotten when others come, and answered as unknown before.
+    """
 
     def __init__(self, events: MessageEvents, region: Region) -> None:
         self._events = events
@@ -88,9 +97,28 @@ class Tracking:
 
     def open(self, profile: Profile, running: RunningCampaign, outcome: Outcome | None) -> SentMessage:
         """Begin to track a message."""
-        token = f"{self._events.surroundings.random.getrandbits(64):016x}"
+        surroundings = self._events.surroundings
+        token = f"{surroundings.random.getrandbits(64):016x}"
+        now_ts = int(surroundings.now().timestamp())
+        self._forget_before(now_ts - _LIVES.total_seconds())
         # What is counted in another campaign is not kept for its messages: its texts would stay for ever.
-        message = self._messages[token] = SentMessage(token, profile, running.lead or running, outcome)
+        message = SentMessage(token, profile, running.lead or running, outcome, now_ts)
+        self._messages[token] = message
+        return message
+
+    def _forget_before(self, ts: float) -> None:
+        # They stand in the order in which they were sent, so that each is looked at once when its time is over.
+        while self._messages:
+            oldest = next(iter(self._messages.values()))
+            if oldest.sent_ts >= ts:
+                return
+            del self._messages[oldest.token]
+
+    def _find(self, call: Call) -> SentMessage | None:
+        message = self._messages.get(call.path["message"])
+        now_ts = self._events.surroundings.now().timestamp()
+        if message is None or message.sent_ts < int(now_ts) - _LIVES.total_seconds():
+            return None
         return message
 
     def forget(self, message: SentMessage) -> None:
@@ -143,7 +171,7 @@ class Tracking:
         return self._events.surroundings.url_of(self._host) + path
 
     async def _viewed(self, call: Call) -> web.Response:
-        if message := self._messages.get(call.path["message"]):
+        if message := self._find(call):
             if not message.is_viewed:
                 message.is_viewed = True
                 message.running.statistics.viewed += 1
@@ -152,7 +180,7 @@ class Tracking:
         return web.Response(body=PIXEL, content_type="image/gif")
 
     async def _clicked(self, call: Call) -> web.Response:
-        message = self._messages.get(call.path["message"])
+        message = self._find(call)
         if message is None:
             return web.Response(status=404, text="Not found")
         number = call.query.get("l", "0")
@@ -168,7 +196,7 @@ class Tracking:
         return web.Response(status=302, headers={"Location": target})
 
     async def _unsubscribed(self, call: Call) -> web.Response:
-        message = self._messages.get(call.path["message"])
+        message = self._find(call)
         if message is None:
             return web.Response(status=404, text="Not found")
         self._unsubscribe(message)
@@ -177,7 +205,7 @@ class Tracking:
         )
 
     async def _complained(self, call: Call) -> web.Response:
-        if message := self._messages.get(call.path["message"]):
+        if message := self._find(call):
             self._unsubscribe(message)
         return web.Response(text="OK")
 

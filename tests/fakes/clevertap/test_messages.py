@@ -367,3 +367,31 @@ async def test_system_events_are_told_apart_from_uploads_that_claim_to_be_some()
 
         [fact] = ct.facts("event_stored")
         assert "is_system" not in fact.details
+
+
+async def test_addresses_of_a_message_are_known_for_sixty_days_and_then_forgotten() -> None:
+    """How long is a guess; that what is kept has an end is not."""
+    day_s = 86_400
+    async with account() as ct:
+        await with_people(ct, "asha")
+        sms(ct, name="first", text="See https://shop.example/a")
+        sms(ct, name="second", text="See https://shop.example/b")
+        await ct.fake.launch("first")
+        await ct.settle()
+        [message] = ct.stage.recorder.texts
+        [link] = re.findall(r"https://\S+", message.text)
+
+        await ct.settle(59 * day_s)
+        assert await do(ct, link) == (302, "https://shop.example/a")
+        await ct.settle(2 * day_s)
+        assert await do(ct, link) == (404, "")
+        assert await do(ct, link.replace("/c/", "/v/").partition("?")[0]) == (200, "")
+        assert await do(ct, link.replace("/c/", "/u/").partition("?")[0]) == (404, "")
+        assert [name for name, _ in raised(ct)].count("Notification Clicked") == 1
+        assert "Notification Viewed" not in [name for name, _ in raised(ct)]
+
+        await ct.fake.launch("second")
+        await ct.settle()
+        kept = ct.fake._tracking._messages.values()
+        assert [message.running.campaign.name for message in kept] == ["second"]
+        ct.stage.recorder.check()
