@@ -14,6 +14,7 @@ from fakes.clevertap.profiles import folded
 from fakes.clevertap.rules import CameFrom, Did, DidNot, OnDate, SawPage, SawPages
 from fakes.clevertap.running import Qualification
 from fakes.clevertap.timers import Timers
+from fakes.clevertap.visits import numbers_of
 from fakes.kit import current_cause
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Triggers:
     ) -> None:
         constant = event.properties.get(rule.constant) if event and rule.constant else None
         key = (running.campaign.name, profile.number, repr(constant))
-        if key in self._waits:
+        if any(each in self._waits for each in _keys(key, profile)):
             return
         # `ts` has whole seconds: an event within the second in which the time starts belongs to it.
         now_ts = int(self._now().timestamp())
@@ -155,6 +156,8 @@ class Triggers:
     def _end(self, key: _Key, wait: _Wait) -> None:
         del self._waits[key]
         profile = wait.profile.current
+        # Of two people who became one, the first whose time ends has ended it for the other.
+        self._forget(key, profile)
         wanted = folded(wait.rule.event)
         end_ts = int(self._now().timestamp())
         for event in reversed(profile.events):
@@ -168,6 +171,11 @@ class Triggers:
             wait.running, (profile,), wait.event, constant=wait.constant, cause=current_cause.get()
         )
         self._hand_over(qualification, wait.rule.delay)
+
+    def _forget(self, key: _Key, profile: Profile) -> None:
+        for each in _keys(key, profile):
+            if (handle := self._waits.pop(each, None)) is not None:
+                handle.cancel()
 
     def _hand_over(self, qualification: Qualification, delay: timedelta) -> None:
         """Let somebody qualify, after the delay that the campaign asks for."""
@@ -187,9 +195,7 @@ class Triggers:
     ) -> None:
         """Wait for a person's date; a later value of a profile's property replaces the earlier one."""
         key = (running.campaign.name, profile.number, str(event.number) if event else "date")
-        known = self._waits.pop(key, None)
-        if known is not None:
-            known.cancel()
+        self._forget(key, profile)
         date = date_of(properties.get(rule.property))
         if date is None:
             return
@@ -202,3 +208,9 @@ class Triggers:
             self._qualify(Qualification(running, (profile.current,), event, cause=current_cause.get()))
 
         self._waits[key] = asyncio.get_running_loop().call_later(left_s, come)
+
+
+def _keys(key: _Key, profile: Profile) -> list[_Key]:
+    """Give the keys under which somebody may be waited for, as themselves and as those who were merged into them."""
+    campaign, _, constant = key
+    return [(campaign, number, constant) for number in numbers_of(profile)]

@@ -10,6 +10,7 @@ from fakes.clevertap import (
     CleverTapSettings,
     Did,
     DidNot,
+    OnDate,
 )
 from tests.fakes.clevertap.account import (
     NOW_TS,
@@ -182,3 +183,43 @@ async def test_twenty_thousand_waits_need_no_task_each() -> None:
         await ct.settle(2 * 86400 + 1)
 
         assert ct.fake.statistics("nudge").errors == {"Unreachable": 20_000}
+
+
+@pytest.mark.parametrize("second_first", [False, True])
+async def test_two_who_become_one_while_they_are_waited_for_are_reminded_once(*, second_first: bool) -> None:
+    async with account() as ct:
+        await with_people(ct, "asha")
+        await ct.upload({"type": "profile", "objectId": "__z", "profileData": {"Phone": PHONE}})
+        sms(ct, DidNot("B", timedelta(hours=1), "A"))
+        acts = [event("A"), {"type": "event", "objectId": "__z", "evtName": "A", "evtData": {}}]
+        for act in reversed(acts) if second_first else acts:
+            await ct.upload(act)
+            await ct.settle(600)
+        await ct.upload(
+            {"type": "profile", "objectId": "__z", "profileData": {"identity": "asha@example.com"}}
+        )
+        await ct.upload(event("A"))
+        await ct.settle(3600 * 3)
+
+        assert len(ct.fake.state.profiles) == 1
+        assert len(ct.stage.recorder.texts) == 1
+        assert len(ct.fake.dashboard._triggers) == 0
+
+        await ct.upload(event("A"))
+        await ct.settle(3600 * 3)
+        assert len(ct.stage.recorder.texts) == 2
+
+
+async def test_a_date_of_two_who_become_one_comes_once() -> None:
+    async with account() as ct:
+        await with_people(ct, "asha")
+        sms(ct, OnDate("Renews"))
+        date = {"Renews": f"$D_{NOW_TS + 3600}"}
+        await ct.upload({"type": "profile", "objectId": "__z", "profileData": {"Phone": PHONE} | date})
+        await ct.upload(
+            {"type": "profile", "objectId": "__z", "profileData": {"identity": "asha@example.com"}}
+        )
+        await ct.settle(7200)
+
+        assert [text.email for text in ct.stage.recorder.texts] == ["asha@example.com"]
+        assert len(ct.fake.dashboard._triggers) == 0
