@@ -113,6 +113,11 @@ class Books:
             )
         return Answered(response.status, self._kept_headers.keep(response.headers), body, violations)
 
+    def documents(self, operation: Operation | None, status: int) -> bool:
+        """Say whether the contract knows a status of an operation's answers."""
+        responses = operation.spec.get("responses", {}) if operation else {}
+        return any(key in responses for key in (str(status), f"{status // 100}XX", "default"))
+
     def judge_of(self, request: Request, operation: Operation) -> Callable[[Body], tuple[Violation, ...]]:
         """Give what judges requests that share a head with this one, from their bodies."""
         content_type = request.headers.get("Content-Type", "")

@@ -17,10 +17,11 @@ from aiohttp import ClientSession, TCPConnector, web
 from contracts import Judge, Violation, load_contract
 from contracts.bodies import Body
 from fakes.kit.answers import AnswerWriter, FixedAnswer
+from fakes.kit.bindings import check_bindings
 from fakes.kit.books import Books
 from fakes.kit.breaking import break_off, send_part
 from fakes.kit.call import Call
-from fakes.kit.errors import UnboundOperation, VendorError
+from fakes.kit.errors import VendorError
 from fakes.kit.exchange import Exchange, Fact, current_cause
 from fakes.kit.fault_kinds import whole_seconds
 from fakes.kit.faults import Faults
@@ -69,7 +70,7 @@ class Fake(ABC):
         self.contract = load_contract(self.vendor)
         self.judge = Judge(self.contract)
         self._handlers = dict(self.handlers())
-        self._check_bindings()
+        check_bindings(self.contract, self._handlers)
         self.faults = self._make_faults()
         self.keeper: ExchangeKeeper | None = None
         self.books = Books(self.vendor, self.judge, surroundings)
@@ -325,16 +326,6 @@ class Fake(ABC):
         self.surroundings.observer.failed(error)  # whoever runs the world raises it
         return self.render_error(VendorError(500, "Internal Server Error"))
 
-    def _check_bindings(self) -> None:
-        wanted = {operation.id for operation in self.contract.of_kind("operation")}
-        without_handler = sorted(wanted - self._handlers.keys())
-        without_operation = sorted(self._handlers.keys() - wanted)
-        if without_handler or without_operation:
-            raise UnboundOperation(
-                f"fake {self.vendor}: operations without a handler: {', '.join(without_handler) or 'none'}; "
-                f"handlers without an operation: {', '.join(without_operation) or 'none'}"
-            )
-
 
 class _FaultedCall:
     """A call that a fault befalls; what `fakes.kit.fault_kinds` asks of it."""
@@ -352,7 +343,7 @@ class _FaultedCall:
         answer = await self.installed.rule.fault.serve(self)
         response = answer.response
         # A vendor that publishes no 429 still has one here; what is no part of its contract is not judged by it.
-        is_documented = response is not None and _documents(operation, response.status)
+        is_documented = response is not None and fake.books.documents(operation, response.status)
         is_judged = answer.is_vendors and is_documented
         fake.record(
             fake.books.exchange(
@@ -406,8 +397,3 @@ class _FaultedCall:
                 fault=self.installed.rule.describe(),
             )
         )
-
-
-def _documents(operation: Operation | None, status: int) -> bool:
-    responses = operation.spec.get("responses", {}) if operation else {}
-    return any(key in responses for key in (str(status), f"{status // 100}XX", "default"))
