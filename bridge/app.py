@@ -26,6 +26,7 @@ from bridge.settings import table
 from bridge.sources import Incoming, make_sources
 from bridge.store import Counts, make_store
 from bridge.telemetry import Telemetry
+from bridge.texts import storable
 from bridge.tracing import NO_SPANS, open_spans
 from bridge.unpacking import unpack
 
@@ -302,12 +303,13 @@ class Bridge:
         self._busy += 1
         self._is_quiet.clear()
         try:
+            where = storable(request.match_info.get("campaignId", ""))
             incoming = Incoming(
                 headers=request.headers,
                 body=await request.read(),
                 received_at=self._now(),
                 secret=request.match_info.get("secret", ""),
-                where=request.match_info.get("campaignId", ""),
+                where=where,
             )
             source.authenticate(incoming)
             if encoding := request.headers.get("Content-Encoding"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid5
 
 from bridge.errors import Unreadable
+from bridge.texts import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,9 +38,8 @@ __all__ = [
 ]
 
 _NAMESPACE: Final = UUID("6c1f4a52-6b0e-5d0c-9a43-2f1c51c0f5b7")
-_ADDRESS: Final = re.compile(
-    r"[^@\s<>\"(),:;\[\]\\${}]+@[^@\s<>\"(),:;\[\]\\${}]+\.[^@\s<>\"(),:;\[\]\\${}.]+"
-)
+_NOT_IN_ADDRESSES: Final = r"@\s<>\"(),:;\[\]\\${}\x00-\x1f\x7f\ufffd"
+_ADDRESS: Final = re.compile(f"[^{_NOT_IN_ADDRESSES}]+@[^{_NOT_IN_ADDRESSES}]+\\.[^{_NOT_IN_ADDRESSES}.]+")
 _LATEST_UNIX: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that a datetime holds
 
 
@@ -208,7 +208,7 @@ class Engagement:
 
 def engagement_id(source: SourceName, dedup_key: str) -> str:
     """Give the id of the engagement that a source reports under a dedup key."""
-    return str(uuid5(_NAMESPACE, f"{source}:{dedup_key}"))
+    return str(uuid5(_NAMESPACE, storable(f"{source}:{dedup_key}")))
 
 
 def is_address(text: str) -> bool:

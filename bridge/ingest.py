@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from bridge.errors import Unreadable
 from bridge.sources.base import Reading, digest
 from bridge.store import Intake, State
+from bridge.texts import key_of, storable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -42,7 +43,7 @@ def read_pieces(source: Source, incoming: Incoming) -> Sequence[Reading]:
 def unreadable(incoming: Incoming, problem: str) -> Reading:
     """Make one piece of a whole webhook that cannot be read."""
     return Reading(
-        dedup_key=digest(incoming.body), raw=incoming.body, engagement=None, problem=_storable(problem)
+        dedup_key=digest(incoming.body), raw=incoming.body, engagement=None, problem=storable(problem)[:300]
     )
 
 
@@ -52,13 +53,13 @@ def make_intakes(source: Source, incoming: Incoming, readings: Sequence[Reading]
     return [
         Intake(
             source=source.name,
-            dedup_key=reading.dedup_key,
+            dedup_key=key_of(reading.dedup_key),
             raw=reading.raw,
             where=incoming.where,
             received_at=incoming.received_at,
             expires_at=expires_at,
             engagement=reading.engagement,
-            problem=reading.problem,
+            problem=storable(reading.problem),
         )
         for reading in readings
     ]
@@ -125,7 +126,3 @@ class _Planning:
             elif outcome.state is State.QUARANTINED:
                 _log.warning("a webhook is quarantined", extra={"source": str(intake.source)})
         return plan
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()[:300]

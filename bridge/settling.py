@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bridge.destinations import Guarantee, Verdict, What
 from bridge.store import Settlement, State
+from bridge.texts import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["Settler", "back_off_s"]
 
 _log: Final = logging.getLogger("bridge.delivery")
+_LONGEST_REASON: Final = 300
+"""Characters: parts of it are a vendor's own words."""
 _NO_CAMPAIGN: Final = "No campaign Found"
 """What Mailmodo says of a campaign that is gone, with whatever status. Source: vendor notes Mailmodo 2.1."""
 _DOUBLINGS: Final = 30
@@ -84,7 +87,7 @@ class Settler:
         return min(max(waits), self._settings.longest_pause_s) if waits else None
 
     def _settlement(self, delivery: Delivery, verdict: Verdict, *, wait_s: float, now_ms: int) -> Settlement:
-        what, reason = verdict.what, verdict.reason
+        what, reason = verdict.what, storable(verdict.reason)[:_LONGEST_REASON]
         if what is What.DELIVERED:
             return Settlement(delivery=delivery, state=State.DELIVERED, reason=reason)
         if what is What.PAUSE:

@@ -26,6 +26,7 @@ from bridge.destinations.base import (
 )
 from bridge.destinations.values import cut, scalar
 from bridge.engagement import is_address
+from bridge.texts import storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,7 +153,7 @@ class CleverTapDestination:
         Source: vendor notes CleverTap 4, "Events": `SignUp` and `Sign Up` are one event.
         """
         record = parse_object(delivery.body) or {}
-        return clean_event(str(record.get("evtName", ""))).replace(" ", "").lower()
+        return storable(clean_event(str(record.get("evtName", "")))).replace(" ", "").lower()
 
     def call(self, deliveries: Sequence[Delivery]) -> Call:
         """Put records into one upload."""

@@ -24,6 +24,7 @@ from bridge.destinations.base import (
     parse_object,
 )
 from bridge.destinations.values import cut, flatten, snake_case
+from bridge.texts import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def is_enabled(integrations: Mapping[str, Any], name: str = "Mailmodo") -> bool:
 
 def match_key(campaign: str, email: str) -> str:
     """Name a send of a campaign to an address, as a trigger and later activity know it."""
-    return f"mailmodo|{campaign}|{email.lower()}"
+    return key_of(f"mailmodo|{campaign}|{email.lower()}")
 
 
 def trigger_path(campaign: str) -> str:

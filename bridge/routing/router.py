@@ -11,6 +11,7 @@ from bridge.engagement import Kind, SourceName, unix_ms
 from bridge.routing.expressions import make_context
 from bridge.routing.vocabulary import names_of, public_settings
 from bridge.store import Evidence, Identity, Outcome, Plan, State
+from bridge.texts import LONGEST_KEY, key_of, storable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,9 +47,8 @@ class Router:
         try:
             return self._plan(engagement, identities)
         except Exception as error:  # noqa: BLE001 - authentic input is kept whatever the mapping thinks of it
-            return Plan(
-                (Outcome(state=State.QUARANTINED, reason=f"mapping: {type(error).__name__}: {error}"[:300]),)
-            )
+            reason = storable(f"mapping: {type(error).__name__}: {error}")[:300]
+            return Plan((Outcome(state=State.QUARANTINED, reason=reason),))
 
     def _plan(self, engagement: Engagement, identities: Identities) -> Plan:
         routes = self.table.routes_for(engagement)
@@ -96,7 +96,7 @@ class Router:
                 return replace(outcome, match_key=mailmodo.match_key(campaign, record["email"]))
             return outcome
         if route.call in mailmodo.PATHS:
-            return _send(route, record, path=mailmodo.PATHS[route.call], lane=record["email"].lower())
+            return _send(route, record, path=mailmodo.PATHS[route.call], lane=key_of(record["email"].lower()))
         outcome = _send(route, record)
         if route.call == segment.TRACK and len(outcome.body) > segment.LARGEST_EVENT:
             # Segment refuses it, and with it perhaps the whole batch.
@@ -129,4 +129,6 @@ def _identity(engagement: Engagement) -> Identity | None:
         return None
     if not mailmodo.is_enabled(engagement.extras["integrations"]):
         return None
+    if max(len(recipient.user_id.encode()), len(recipient.email.encode())) > LONGEST_KEY:
+        raise ValueError(f"a user or an address of more than {LONGEST_KEY} bytes")
     return Identity(recipient.user_id, recipient.email, engagement.occurred_at)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bridge.errors import Unauthentic, Unreadable
+from bridge.texts import storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -182,12 +183,9 @@ _DECODER: Final = json.JSONDecoder(parse_float=_number, parse_constant=lambda _n
 
 
 def text_of(value: object) -> str | None:
-    """Read an id or a name as text; None for what is neither text nor number, or empty.
-
-    JSON can hold half a surrogate pair, which no store and no wire takes: it becomes a question mark.
-    """
+    """Read an id or a name as text that can be stored; None for what is neither text nor number, or empty."""
     if isinstance(value, str):
-        return (value if value.isascii() else value.encode("utf-8", "replace").decode()) or None
+        return storable(value) or None
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None

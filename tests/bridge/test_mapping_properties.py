@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -28,6 +29,9 @@ from tests.bridge.rig import (
 
 MADE = Settings.from_mapping(SETTINGS)
 ROUTER = Router(MADE, make_destinations(MADE), table=load_table(""))
+RECONCILING = Router(
+    replace(MADE, mailmodo_uncertain="reconcile"), make_destinations(MADE), table=load_table("")
+)
 SOURCES = make_sources(MADE)
 FORBIDDEN = set("%><!|&.:;$'\"\\")
 
@@ -102,6 +106,46 @@ def test_mailmodo_gets_flat_scalars(traits: dict[str, Any], properties: dict[str
     for _destination, record in identified + tracked:
         for value in (record.get("data") or record.get("event_properties") or {}).values():
             assert isinstance(value, (str, int, float, bool))
+
+
+def _is_storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+hostile = st.text(st.characters(), max_size=3) | st.sampled_from(
+    ["\ud800", "\0", "\0" * 9, "x" * 9000, "é" * 9000]
+)
+"""Whatever JSON can hold as a text, half a surrogate pair included."""
+
+
+@given(first=hostile, second=hostile, third=hostile)
+@settings(max_examples=150, deadline=None)
+def test_no_text_of_a_vendor_is_one_that_a_store_refuses(first: str, second: str, third: str):
+    """Postgres takes neither NUL nor half a surrogate pair, and no key of more than 2704 bytes."""
+    named = activity("Email Sent", id_=first, email=second, campaign_id=third, template_name=third)
+    bodies: list[tuple[SourceName, object]] = [
+        (SourceName.MAILMODO, named),
+        (SourceName.MAILMODO, {key: value for key, value in named.items() if key != "id"}),
+        (SourceName.CLEVERTAP, {"email": f"{first}@b.co", "trigger_id": second, "clevertap_id": third}),
+        (SourceName.CUSTOMERIO, customerio_event() | {"event_id": first, "metric": second}),
+        (SourceName.MAILJET, mailjet_event(first, email=second, time=third)),
+        (SourceName.SEGMENT, identify(first, id_=second or "-", email=third)),
+        (SourceName.SEGMENT, track(first) | {"messageId": second, "timestamp": third}),
+    ]
+    for source, body in bodies:
+        incoming = Incoming(headers={}, body=json.dumps(body).encode(), received_at=START, where="camp-1")
+        for intake in make_intakes(SOURCES[source], incoming, read_pieces(SOURCES[source], incoming)):
+            plan = RECONCILING.plan(intake, Everybody())
+            keys = [intake.dedup_key, *[each.match_key for each in plan.evidence]]
+            for outcome in plan.outcomes:
+                keys += [outcome.lane, outcome.match_key]
+                assert _is_storable(outcome.reason)
+                assert _is_storable(outcome.path)
+            if plan.identity is not None:
+                keys += [plan.identity.user_id, plan.identity.email]
+            assert all(_is_storable(key) and len(key.encode()) <= 1024 for key in keys)
+            assert _is_storable(intake.problem)
+            assert intake.engagement is None or _is_storable(intake.engagement.kind)
 
 
 @given(source=st.sampled_from(SourceName), body=objects | st.lists(objects, max_size=3) | values)

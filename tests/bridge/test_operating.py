@@ -370,6 +370,28 @@ def test_two_bridges_on_one_postgres_share_the_work_and_either_tells_of_all(
 
 
 @pytest.mark.slow
+def test_postgres_takes_whatever_text_a_webhook_holds(tmp_path: Path, database_url: str):
+    """It refuses NUL and long keys; answered 503, a vendor would send them, and nothing else, for days."""
+    long, strange = "x" * 9000, "a\0\ud800"
+    with vendor(200) as mailmodo:
+        file = shared_settings_file(tmp_path, mailmodo.server_port, database_url)
+        with served(file) as (_process, url):
+            for number, body in enumerate(
+                (
+                    {"email": "asha@example.com", "trigger_id": long},
+                    {"email": "asha@example.com", "trigger_id": strange, strange: strange},
+                    {"email": f"{strange}@example.com", "clevertap_id": strange},
+                )
+            ):
+                trigger(url, f"c-{number}%00", json.dumps(body).encode())
+            wait_until(lambda: counts(file, url)["delivered"] == 2)
+            conserved = run(file, "conserve", url=url)
+
+    assert conserved.exit_code == 0
+    assert conserved.stdout.splitlines()[0] == "accepted 3 = delivered 2 + filtered 1"
+
+
+@pytest.mark.slow
 def test_what_dies_with_one_bridge_is_done_by_the_other(tmp_path: Path, database_url: str):
     with vendor(0) as mailmodo:
         file = shared_settings_file(tmp_path, mailmodo.server_port, database_url)
