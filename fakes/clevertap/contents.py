@@ -68,8 +68,8 @@ def prepare_content(
     Raises:
         CleverTapError: Something is missing in it, or is not what it must be.
     """
-    content = body.get("content")
-    if not isinstance(content, dict) or not content:
+    content = body.get("content", {} if mode == "webhook" else None)
+    if not isinstance(content, dict) or not (content or mode == "webhook"):
         raise refused("Content is mandatory")
     if mode in _WITH_PROVIDER and not _is_text(body.get("provider_nick_name")):
         raise refused("Provider nick name is mandatory")
@@ -216,18 +216,42 @@ def _whatsapp(name: str, content: Content, body: Content, limits: CampaignLimits
 
 
 def _webhook(name: str, content: Content, body: Content, limits: CampaignLimits) -> Campaign:
-    """Make a webhook campaign; no source shows one, so that the names in its content are a guess."""
+    """Make a webhook campaign.
+
+    Source: Pipedream's component for the words beside the content, which stand for the default body; those in the content
+    are a guess, as is which variables belong to a field.
+    """
     hook = content.get("webhook_name", body.get("provider_nick_name"))
+    hook = body.get("webhook_endpoint_name", hook)
     if not isinstance(hook, str) or not hook:
-        raise refused("webhook_name is mandatory in content")
-    custom, pairs = content.get("body"), content.get("key_values", {})
+        raise refused("webhook_endpoint_name is mandatory")
+    custom = content.get("body")
     if custom is not None and not isinstance(custom, str | dict):
         raise refused("body needs to be a text or an object")
+    pairs = body.get("webhook_key_value", content.get("key_values", {}))
     if not isinstance(pairs, dict) or not all(isinstance(value, str) for value in pairs.values()):
-        raise refused("key_values need to be texts")
-    return WebhookCampaign(name=name, webhook=hook, body=custom, key_values=pairs, limits=limits)
+        raise refused("webhook_key_value needs to hold texts")
+    return WebhookCampaign(
+        name=name, webhook=hook, body=custom, key_values=pairs, variables=_ticked(body), limits=limits
+    )
 
 
+def _ticked(body: Content) -> tuple[str, ...] | None:
+    fields = body.get("webhook_fields")
+    if fields is None:
+        return None
+    if not isinstance(fields, list) or not all(
+        isinstance(field, str) and field in _FIELDS for field in fields
+    ):
+        raise refused("Invalid webhook_fields")
+    return (*(name for field in fields for name in _FIELDS[field]), "key_values")
+
+
+_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "identities": ("identity", "all_identities", "objectId", "email", "phone"),
+    "profile-attributes": ("name", "profileData", "systemProfileData"),
+    "tokens": ("push_token",),
+}
 _MAKERS: Final[Mapping[str, Callable[[str, Content, Content, CampaignLimits], Campaign]]] = {
     "push": _push,
     "email": _email,

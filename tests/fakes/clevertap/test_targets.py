@@ -576,3 +576,47 @@ async def test_each_device_of_a_push_is_seen_and_tapped_by_itself() -> None:
 
         result = await post(ct, "targets/result", id=made["id"])
         assert result["result"] == {"sent": 1, "clicked": 3}
+
+
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        (["identities"], {"identity", "all_identities", "objectId", "email", "phone", "key_values"}),
+        (["tokens"], {"push_token", "key_values"}),
+        (
+            ["profile-attributes", "tokens"],
+            {"name", "profileData", "systemProfileData", "push_token", "key_values"},
+        ),
+        ([], {"key_values"}),
+    ],
+)
+async def test_webhook_campaign_in_the_words_of_the_page(fields: list[str], known: set[str]) -> None:
+    async with account() as ct:
+        await ct.upload(
+            person(Name="Asha", Phone=PHONE) | {"objectId": "__a"},
+            {"type": "token", "objectId": "__a", "tokenData": {"id": "app", "type": "fcm"}},
+        )
+        await ct.fake.add_webhook("hook", url=HOOK)
+        body = {
+            "name": "c", "target_mode": "webhook", "segment": "all", "when": "now", "webhook_endpoint_name": "hook",
+            "webhook_fields": fields, "webhook_key_value": {"k": "v"},
+        }  # fmt: skip
+
+        made = await post(ct, "targets/create", **body)
+        await ct.settle()
+
+        [sent_body] = ct.bodies()
+        assert (sent_body["targetId"], sent_body["key_values"]) == (made["id"], {"k": "v"})
+        assert [set(entry) for entry in sent_body["profiles"]] == [known]
+        for wrong in (
+            {"webhook_fields": ["all"]},
+            {"webhook_fields": "tokens"},
+            {"webhook_fields": [1]},
+            {"webhook_key_value": {"k": 1}},
+            {"webhook_endpoint_name": "none"},
+            {"webhook_endpoint_name": 5},
+        ):
+            answer = await post(ct, "targets/create", **(body | wrong))
+            assert (answer["status"], answer["code"]) == ("fail", 400)
+            await ct.settle(1)
+        ct.stage.recorder.check(sent=False)

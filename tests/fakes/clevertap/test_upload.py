@@ -475,3 +475,40 @@ async def test_an_event_is_discarded_by_the_control_api_and_stays_so() -> None:
         assert (await on.ask("GET", "/collections/discarded_events"))[1] == {"items": [{"name": "Sign Up"}]}
         for wrong in ({}, {"name": ""}, {"name": 5}, {"name": "a", "more": 1}):
             assert (await on.ask("POST", "/collections/discarded_events", wrong))[0] == 400
+
+
+async def test_dry_run_says_of_every_fault_what_the_real_run_says() -> None:
+    async with account() as ct:
+        ct.fake.state.discard_event("Gone")
+        token = {"type": "token", "objectId": "__t", "tokenData": {"id": "t", "type": "fcm"}}
+        faults: list[Any] = [
+            event(""), event("A", evtData={"a": {}}), event("Stayed"), person(Gender="X"), person(email="x"),
+            person(Phone="223"), person(Employed="?"), person(Education="?"), person(Married="?"), person(Age="?"),
+            event(evtData={f"k{n}": n for n in range(257)}), event(identity=""), event(type="?"), event(ts=0),
+            event(objectId="a b"), event("g O n e"), token | {"objectId": "a b"}, token | {"tokenData": 5},
+            token | {"tokenData": {"type": "fcm"}}, token | {"tokenData": {"id": "t"}},
+            token | {"tokenData": {"id": "t", "type": "apns"}},
+            token | {"objectId": "a" * 32, "tokenData": {"id": "t", "type": "chrome"}},
+            {"type": "profile", "identity": "5"}, 5, None, [],
+        ]  # fmt: skip
+        records = [
+            each for fault in faults for each in (event("Fine"), fault, token, person("b@example.com"))
+        ]
+
+        rehearsed = await ct.upload(*records, query="?dryRun=1")
+        assert (ct.fake.state.profiles, ct.facts("event_stored", "event_refused", "profile_refused")) == (
+            (),
+            [],
+        )
+        real = await ct.upload(*records, query="?dryRun=0")
+
+        assert rehearsed == real
+        assert (real["status"], real["processed"]) == ("partial", 3 * len(faults))
+        codes = [entry["code"] for entry in real["unprocessed"]]
+        assert codes == [
+            509, 512, 513, 514, 515, 516, 517, 518, 519, 520, 522, 523, 524, 525, 526, 528, 530, 531, 532, 533, 534,
+            535, 555, 524, 524, 524,
+        ]  # fmt: skip
+        for place, entry in enumerate(real["unprocessed"]):
+            assert entry["error"].endswith(f"kipped record number : {4 * place + 2}")
+            assert entry["record"] == faults[place]
