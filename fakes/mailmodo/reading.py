@@ -117,9 +117,13 @@ def is_scalar(value: object) -> bool:
 def read_body(call: Call, refuse: Refuse) -> Body:
     """Read a JSON object.
 
+    A POST must say that it is one, as OA-* declare; what else is answered is a guess. Of a DELETE they say nothing.
+
     Raises:
         MailmodoError: It is not one; made by `refuse`.
     """
+    if call.request.method == "POST" and not _is_json(call):
+        raise refuse('Content-Type" must be application/json')
     try:
         fields = call.json()
         # JSON can escape half a surrogate pair, which no mail, page or journal could be encoded with.
@@ -161,6 +165,11 @@ def read_moment(value: object) -> datetime | None:
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _is_json(call: Call) -> bool:
+    media_type = call.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _malformed(refuse: Refuse) -> MailmodoError:

@@ -48,7 +48,7 @@ def test_every_operation_with_a_json_body_is_tried() -> None:
 async def test_no_depth_of_nesting_breaks_what_is_done_with_it(text: bytes) -> None:
     """A value that can be read must be written, too: into a mail, a contact, a fact."""
     async with open_account() as mailmodo:
-        headers = {"mmApiKey": mailmodo.fake.settings.api_key}
+        headers = {"mmApiKey": mailmodo.fake.settings.api_key, "Content-Type": "application/json"}
         url = mailmodo.url(f"/api/v1/triggerCampaign/{mailmodo.survey.id}")
         statuses = set()
         for depth in (1, 100, 300, *range(450, 1000, 50)):
@@ -182,3 +182,62 @@ async def test_a_date_is_answered_as_the_field_of_a_form_writes_it(day: str, sta
         response = await mailmodo.post(mailmodo.url(f"/api/v1/f/{mailmodo.form_id}"), data=fields)
 
         assert response.status == status
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""]
+)
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("/api/v1/triggerCampaign", {"Status", "message", "errors"}),
+        ("/api/v1/addToList", {"error", "success", "status", "message"}),
+        ("/api/v1/addEvent", {"message"}),
+        ("/hooks/abort/7b2ba29e-1ea4-4b26-a5a1-3e9ef3cc11c4", {"success", "status", "message"}),
+    ],
+)
+async def test_a_post_must_say_that_it_is_json(path: str, keys: set[str], content_type: str) -> None:
+    """Source: the vendor's documents declare the header as required on every POST."""
+    async with open_account() as mailmodo:
+        body = {
+            "email": "a@example.com",
+            "listName": "l",
+            "event_name": "e",
+            "campaignId": mailmodo.survey.id,
+        }
+        headers = {"mmApiKey": mailmodo.fake.settings.api_key, "Content-Type": content_type}
+
+        async with mailmodo.stage.session.post(
+            mailmodo.url(path), data=json.dumps(body), headers=headers
+        ) as response:
+            answer = await response.json()
+
+        assert (response.status, answer["message"]) == (400, 'Content-Type" must be application/json')
+        assert answer.keys() == keys
+        assert mailmodo.fake.state.contacts == {}
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/vnd.api+json"]
+)
+async def test_json_is_taken_by_any_of_its_names(content_type: str) -> None:
+    async with open_account() as mailmodo:
+        headers = {"mmapikey": mailmodo.fake.settings.api_key, "Content-Type": content_type}
+        body = b'{"email": "a@example.com", "listName": "l"}'
+
+        async with mailmodo.stage.session.post(
+            mailmodo.url("/api/v1/addToList"), data=body, headers=headers
+        ) as response:
+            assert response.status == 200
+
+
+async def test_a_delete_needs_no_content_type_for_its_body() -> None:
+    """Source: OA-contact declares the header for POSTs alone."""
+    async with open_account() as mailmodo:
+        await mailmodo.call("POST", "/api/v1/addToList", {"email": "a@example.com", "listName": "l"})
+        headers = {"mmApiKey": mailmodo.fake.settings.api_key}
+
+        async with mailmodo.stage.session.delete(
+            mailmodo.url("/api/v1/contacts"), data=b'{"email": "a@example.com"}', headers=headers
+        ) as response:
+            assert response.status == 200
