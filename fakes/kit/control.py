@@ -104,7 +104,9 @@ class Control:
             "now": vendor.fake.surroundings.now().isoformat(),
             "links": dict(self._links()),
             "account": vendor.account(),
-            "collections": {name: list(one.show()) for name, one in vendor.collections().items()},
+            "collections": {
+                name: list(one.show()) for name, one in vendor.collections().items() if one.is_on_page
+            },
             "setup_steps": vendor.setup_steps(),
             "faults": [show_rule(installed) for installed in vendor.fake.faults.installed],
             "requests": self.requests.find(_SHOWN),

@@ -33,11 +33,13 @@ class Collection:
         show: Gives all of them, the oldest first, from the vendor's own record.
         create: Creates one and gives it as `show` does; None where nothing can be created.
         schema: Name of the schema, in the contract of the control API, of what is created.
+        is_on_page: Whether the start page shows them; not where there may be thousands.
     """
 
     show: Callable[[], Sequence[Json]]
     create: Callable[[Json], Awaitable[Json]] | None = None
     schema: str = ""
+    is_on_page: bool = True
 
 
 class VendorControl(ABC):

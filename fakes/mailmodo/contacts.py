@@ -113,6 +113,9 @@ class Contacts:
     async def get_lists(self, call: Call) -> web.Response:  # noqa: ARG002 - every handler takes the call
         """Give every list, in no pages."""
         details = [list_details(found) for found in self._state.lists.values()]
+        if self._settings.leave_out_optional:
+            for each in details:
+                del each["contacts_count"]  # absent on 3 of the 41 lists of OA-contact's example
         return web.json_response({"listDetails": details})
 
     async def get_contact(self, call: Call) -> web.Response:

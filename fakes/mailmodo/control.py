@@ -59,8 +59,10 @@ class MailmodoControl(VendorControl):
             "campaigns": Collection(self._show_campaigns, self._create_campaign, "MailmodoCampaign"),
             "webhooks": Collection(self._show_webhooks, self._set_webhook, "MailmodoWebhook"),
             "journeys": Collection(self._show_journeys, self._create_journey, "MailmodoJourney"),
-            "contacts": Collection(self._show_contacts, self._change_contact, "MailmodoContact"),
-            "lists": Collection(self._show_lists, self._create_segment, "MailmodoSegment"),
+            "contacts": Collection(
+                self._show_contacts, self._change_contact, "MailmodoContact", is_on_page=False
+            ),
+            "lists": Collection(self._show_lists, self._create_segment, "MailmodoSegment", is_on_page=False),
             "sign_up_forms": Collection(
                 self._show_sign_up_forms, self._create_sign_up_form, "MailmodoSignUpForm"
             ),

@@ -71,7 +71,11 @@ class Reports:
         """Give the campaigns, newest first; one type only when the query asks for it."""
         wanted = call.query.get("type")
         found = [campaign for campaign in self._state.campaigns.values() if wanted in (None, campaign.type)]
-        return web.json_response({"campaigns": [_campaign(campaign) for campaign in reversed(found)]})
+        rows = [_campaign(campaign) for campaign in reversed(found)]
+        if self._settings.leave_out_optional:
+            for row in rows:
+                del row["senderEmail"]  # missing on about 1.4 % of OA-camp's rows
+        return web.json_response({"campaigns": rows})
 
     async def get_report(self, call: Call) -> web.Response:
         """Give a campaign's counters, within days when the body names them."""

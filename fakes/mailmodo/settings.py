@@ -32,6 +32,8 @@ class MailmodoSettings:
         plan: Limits the calls with each key to 5, 10 or 50 per second; None for no limit.
         requests_per_s: Another limit than the plan's; None for the plan's.
         retry_after_s: What a call above the limit is told to wait, in seconds; None to tell it nothing.
+        leave_out_optional: Leave out what the vendor's own sample data does not have in every row: `contacts_count`
+            of lists, `senderEmail` of campaigns.
         batch_takes_s: Seconds that a batch call is at work; another one meanwhile is refused.
         send_delay_s: Seconds from the answer to a trigger until the mail goes out; 0 is the next loop turn.
         repeated_signup_status: Status for a sign-up of an address that is known; two are reported.
@@ -52,6 +54,7 @@ class MailmodoSettings:
     plan: Plan | None = None
     requests_per_s: int | None = None
     retry_after_s: int | None = 1
+    leave_out_optional: bool = False
     batch_takes_s: float = 0.0
     send_delay_s: float = 0.0
     repeated_signup_status: Literal[200, 409] = 200

@@ -99,6 +99,8 @@ async def test_a_sign_up_form_is_made_and_used_by_its_url() -> None:
             on, "sign_up_forms", name="Footer", list_name="News", origins=["https://brand.example"]
         )
 
+        page = (await on.ask("GET", "/"))[1]
+        assert form["url"] in page
         statuses = []
         for origin in ("https://brand.example", "https://evil.example"):
             headers = {"Origin": origin}
@@ -131,6 +133,8 @@ async def test_contacts_and_lists_are_shown_as_the_api_gives_them() -> None:
         assert (made["type"], made["emails"]) == ("DYNAMIC", [ASHA])
         status, answer = await call(on, "POST", "/api/v1/addToList", {"email": ASHA, "listName": "best"})
         assert (status, answer["message"]) == (400, "Cannot add users to static segmentation list")
+        assert (await on.ask("GET", "/"))[0] == 200
+        assert not {"contacts", "lists"} & (await on.ask("GET", "/index.json"))[1]["collections"].keys()
         assert (await refused(on, "lists", name="best"))[0] == 409
         assert (await refused(on, "lists", name="others", emails=["x@example.com"]))[0] == 409
         assert (await refused(on, "lists", name="others", emails=["nobody"]))[0] == 400
