@@ -6,28 +6,29 @@ images, follow links, post forms, and press "spam".
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlencode, urljoin
 
-from fakes.kit import COMPLAINT_HEADER, MailReply
+from fakes.kit import COMPLAINT_HEADER, MailMessage, MailReply
 from simulator.mail_client import answer, read_html, read_mail
+from simulator.people import Intent
 from simulator.recipients import Recipients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fakes.kit import MailMessage
+    from simulator.intentions import Message, Visit
     from simulator.journal import Journal
     from simulator.mail_client import ReadMail
-    from simulator.people import Intent, Person
+    from simulator.people import Person
 
 __all__ = ["Mailboxes"]
 
 _NO_SUCH_USER: Final = MailReply(550, "5.1.1 no such user")
 _MAILBOX_FULL: Final = MailReply(452, "4.2.2 mailbox full")
 _APPLE_PROXY_AGENT: Final = "Mozilla/5.0"
-_APPLE_PROXY_DELAY_S: Final = 20.0
+_PREFETCH: Final = Intent("load images by privacy proxy", 20.0, "", {})
+"""Apple's privacy proxy loads all images soon after arrival, whether or not anybody looks."""
 _AGENTS: Final[Mapping[str, str]] = {
     "amp": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
     "html": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
@@ -45,6 +46,8 @@ class Mailboxes(Recipients):
         expects_faults: Whether connections may break: then a person sees nothing, and goes on.
     """
 
+    kind: ClassVar[type[Message]] = MailMessage
+
     def __init__(
         self,
         people: Iterable[Person],
@@ -53,8 +56,8 @@ class Mailboxes(Recipients):
         everybody_exists: bool = False,
         expects_faults: bool = False,
     ) -> None:
-        super().__init__(journal, expects_faults=expects_faults)
-        self._people = {person.email: person for person in people}
+        by_address = {person.email: person for person in people}
+        super().__init__(by_address, journal, expects_faults=expects_faults)
         self._everybody_exists = everybody_exists
 
     async def deliver(self, message: MailMessage) -> MailReply:
@@ -70,13 +73,16 @@ class Mailboxes(Recipients):
         cause = self._remember(message, person.email)
         if self._is_closed:
             return MailReply()
-        visit = _Visit(self, person, message, cause)
-        loop = asyncio.get_running_loop()
+        visit = self.visit(person, message, cause)
         if person.client == "apple":
-            self._later(loop, _APPLE_PROXY_DELAY_S, visit.prefetch)
+            self._later(visit, _PREFETCH)
         for intent in person.intend():
-            self._later(loop, intent.after_s, visit.act, intent)
+            self._later(visit, intent)
         return MailReply()
+
+    def visit(self, person: Person, message: Any, cause: str) -> Visit:
+        """Put a mail before a person."""
+        return _Visit(self, person, message, cause)
 
     def _remember(self, message: MailMessage, address: str) -> str:
         details = {
@@ -95,24 +101,26 @@ class _Visit:
 
     def __init__(self, mailboxes: Mailboxes, person: Person, message: MailMessage, cause: str) -> None:
         self._mailboxes = mailboxes
-        self._person = person
-        self._message = message
-        self._cause = cause
-        self._is_open = False
+        self.person = person
+        self.message = message
+        self.cause = cause
+        self.is_seen = False
         self._shows_amp = person.client == "amp"
         self._mail: ReadMail | None = None
 
-    async def prefetch(self) -> None:
-        """Apple's privacy proxy loads all images soon after arrival, whether or not anybody looks."""
-        step = self._step("load images by privacy proxy")
-        for url in read_mail(self._message, shows_amp=False).images:
+    async def _prefetch(self) -> None:
+        step = self._step(_PREFETCH.habit)
+        for url in read_mail(self.message, shows_amp=False).images:
             await self._fetch("GET", url, step, agent=_APPLE_PROXY_AGENT)
-        self._is_open = True  # the proxy has the images; the person's own look is never seen
+        self.is_seen = True  # the proxy has the images; the person's own look is never seen
 
     async def act(self, intent: Intent) -> None:
         """Do what the person has in mind; whoever does more than open has opened first."""
-        if not self._is_open and intent.habit != "mark_as_spam":
-            self._is_open = True
+        if intent.habit == _PREFETCH.habit:
+            await self._prefetch()
+            return
+        if not self.is_seen and intent.habit != "mark_as_spam":
+            self.is_seen = True
             step = self._step("open")
             for url in self._read().images:
                 await self._fetch("GET", url, step)
@@ -158,7 +166,7 @@ class _Visit:
         answered: set[tuple[str, ...]] = set()
         while form is not None and tuple(form.fields) not in answered:
             answered.add(tuple(form.fields))
-            filled = answer(form, intent.answers, self._person.random)
+            filled = answer(form, intent.answers, self.person.random)
             step = self._step("answer", answers=dict(filled))
             next_page = await self._fetch("POST", form.url, step, body=urlencode(filled).encode())
             rest, url = forms[1:] if forms else read_html(next_page).forms, form.url
@@ -168,31 +176,31 @@ class _Visit:
                 form.url = urljoin(url, form.url)
 
     async def _unsubscribe(self) -> None:
-        header = self._message.headers.get("List-Unsubscribe", "").strip("<>")
+        header = self.message.headers.get("List-Unsubscribe", "").strip("<>")
         url = self._read().unsubscribe_url() or header
         if url:
             await self._fetch("GET", url, self._step("unsubscribe"))
 
     async def _mark_as_spam(self) -> None:
-        url = self._message.headers.get(COMPLAINT_HEADER)
+        url = self.message.headers.get(COMPLAINT_HEADER)
         if url:
             await self._fetch("POST", url, self._step("mark as spam"), body=b"")
 
     def _read(self) -> ReadMail:
         if self._mail is None:
-            self._mail = read_mail(self._message, shows_amp=self._shows_amp)
+            self._mail = read_mail(self.message, shows_amp=self._shows_amp)
         return self._mail
 
     def _step(self, verb: str, **details: object) -> str:
-        details["subject"] = self._message.subject
-        return self._mailboxes.step(verb, self._person, details=details, cause=self._cause)
+        details["subject"] = self.message.subject
+        return self._mailboxes.step(verb, self.person, details=details, cause=self.cause)
 
     async def _fetch(
         self, method: str, url: str, cause: str, *, agent: str = "", body: bytes | None = None
     ) -> str:
-        agent = agent or _AGENTS[self._person.client]
+        agent = agent or _AGENTS[self.person.client]
         return await self._mailboxes.fetch(
-            method, url, person=self._person, cause=cause, agent=agent, body=body
+            method, url, person=self.person, cause=cause, agent=agent, body=body
         )
 
 

@@ -6,16 +6,16 @@ is followed like any other. All of it goes over HTTP.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from fakes.kit import PhoneMessage
 from simulator.recipients import Recipients
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fakes.kit import PhoneMessage
+    from simulator.intentions import Message, Visit
     from simulator.journal import Journal
     from simulator.people import Intent, Person
 
@@ -24,6 +24,7 @@ __all__ = ["Phones"]
 _LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 _AGENTS: Final[Mapping[str, str]] = {
     "sms": "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Mobile Safari/537.36",
+    "whatsapp": "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Mobile Safari/537.36",
     "push": "Dalvik/2.1.0 (Linux; U; Android 14)",
     "webpush": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
 }
@@ -39,6 +40,8 @@ class Phones(Recipients):
         expects_faults: Whether connections may break: then a person sees nothing, and goes on.
     """
 
+    kind: ClassVar[type[Message]] = PhoneMessage
+
     def __init__(
         self,
         people: Iterable[Person],
@@ -47,8 +50,8 @@ class Phones(Recipients):
         everybody_exists: bool = False,
         expects_faults: bool = False,
     ) -> None:
-        super().__init__(journal, expects_faults=expects_faults)
-        self._people = {key: person for person in people for key in (person.phone, person.email)}
+        by_address = {key: person for person in people for key in (person.phone, person.email)}
+        super().__init__(by_address, journal, expects_faults=expects_faults)
         self._everybody_exists = everybody_exists
 
     async def deliver(self, message: PhoneMessage) -> bool:
@@ -68,11 +71,14 @@ class Phones(Recipients):
             f"receive {message.channel}", address, details=details, cause=message.cause
         )
         if person is not None and not self._is_closed:
-            glance = _Glance(self, person, message, cause)
-            loop = asyncio.get_running_loop()
+            glance = self.visit(person, message, cause)
             for intent in person.intend_on_phone(message.campaign):
-                self._later(loop, intent.after_s, glance.act, intent)
+                self._later(glance, intent)
         return True
+
+    def visit(self, person: Person, message: Any, cause: str) -> Visit:
+        """Put a message before a person."""
+        return _Glance(self, person, message, cause)
 
 
 class _Glance:
@@ -80,25 +86,25 @@ class _Glance:
 
     def __init__(self, phones: Phones, person: Person, message: PhoneMessage, cause: str) -> None:
         self._phones = phones
-        self._person = person
-        self._message = message
-        self._cause = cause
-        self._is_seen = False
+        self.person = person
+        self.message = message
+        self.cause = cause
+        self.is_seen = False
 
     async def act(self, intent: Intent) -> None:
         """Do what the person has in mind; whoever taps has looked first."""
-        if not self._is_seen:
-            self._is_seen = True
+        if not self.is_seen:
+            self.is_seen = True
             step = self._step("look at")
-            if self._message.view_url:
-                await self._fetch(self._message.view_url, step)
+            if self.message.view_url:
+                await self._fetch(self.message.view_url, step)
         if intent.habit == "tap":
             await self._tap()
 
     async def _tap(self) -> None:
-        url = self._message.tap_url
+        url = self.message.tap_url
         if not url:
-            found = _LINK.search(self._message.text)
+            found = _LINK.search(self.message.text)
             url = found.group() if found else ""
         if not url:
             self._step("look for a link in vain in")
@@ -106,11 +112,11 @@ class _Glance:
         await self._fetch(url, self._step("tap"))
 
     def _step(self, verb: str) -> str:
-        details = {"campaign": self._message.campaign, "text": self._message.text}
+        details = {"campaign": self.message.campaign, "text": self.message.text}
         return self._phones.step(
-            f"{verb} {self._message.channel}", self._person, details=details, cause=self._cause
+            f"{verb} {self.message.channel}", self.person, details=details, cause=self.cause
         )
 
     async def _fetch(self, url: str, cause: str) -> None:
-        agent = _AGENTS[self._message.channel]
-        await self._phones.fetch("GET", url, person=self._person, cause=cause, agent=agent)
+        agent = _AGENTS[self.message.channel]
+        await self._phones.fetch("GET", url, person=self.person, cause=cause, agent=agent)

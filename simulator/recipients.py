@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import aiohttp
 
-from fakes.kit import ACTOR_HEADER, CAUSE_HEADER
+from fakes.kit import ACTOR_HEADER, CAUSE_HEADER, SnapshotInvalid
+from simulator.entry import Step
+from simulator.intentions import read_act, read_message, show_plans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
+    from simulator.intentions import Message, Visit
     from simulator.journal import Journal
-    from simulator.people import Person
+    from simulator.people import Intent, Person
 
 __all__ = ["Recipients"]
 
@@ -21,10 +26,11 @@ _KEEPALIVE_S: Final = 1800.0
 """Shorter than the fakes' servers keep a connection, so that none is lost in the moment of its use."""
 
 
-class Recipients:
+class Recipients(ABC):
     """Timers, tasks and connections of people who act.
 
     Args:
+        people: Who there is, by what messages are addressed to.
         journal: Where what they do is recorded.
         expects_faults: Whether connections may break: then a person sees nothing, and goes on.
 
@@ -32,11 +38,16 @@ class Recipients:
         errors: What went wrong while somebody acted.
     """
 
-    def __init__(self, journal: Journal, *, expects_faults: bool = False) -> None:
+    kind: ClassVar[type[Message]]
+
+    def __init__(
+        self, people: Mapping[str, Person], journal: Journal, *, expects_faults: bool = False
+    ) -> None:
+        self._people = people
         self._journal = journal
         self._expects_faults = expects_faults
         self._session: aiohttp.ClientSession | None = None
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[asyncio.TimerHandle, tuple[Visit, Intent]] = {}
         self._acts: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.errors: list[BaseException] = []
@@ -56,6 +67,75 @@ class Recipients:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def intentions(self, vendor: str, now: datetime) -> list[dict[str, Any]]:
+        """Write down what people still have in mind with a vendor's messages; what they are at right now is not.
+
+        Args:
+            vendor: Whose messages.
+            now: The world's instant.
+        """
+        loop_s = asyncio.get_running_loop().time()
+        return show_plans(
+            [
+                (visit, intent, timer.when() - loop_s)
+                for timer, (visit, intent) in self._timers.items()
+                if visit.message.vendor == vendor
+            ],
+            now,
+        )
+
+    def prepare(
+        self, vendor: str, plans: Sequence[dict[str, Any]], now: datetime, path: str
+    ) -> Callable[[], None]:
+        """Read what people are to have in mind with a vendor's messages; calling what is given makes it so.
+
+        Args:
+            vendor: Whose messages.
+            plans: What `intentions` gave.
+            now: The world's instant.
+            path: Where the plans stand.
+
+        Raises:
+            SnapshotInvalid: There is nobody of such an address; nothing is changed.
+        """
+        read: list[tuple[Visit, list[Intent]]] = []
+        for index, plan in enumerate(plans):
+            person = self._people.get(plan["person"])
+            if person is None:
+                wanted = "somebody of this world's people"
+                raise SnapshotInvalid(f"{path}[{index}].person", found=plan["person"], wanted=wanted)
+            try:
+                message = read_message(self.kind, plan["message"])
+                intents = [read_act(act, now) for act in plan["acts"]]
+            except (TypeError, ValueError, OverflowError) as error:
+                wanted = "instants with their offset from UTC"
+                raise SnapshotInvalid(f"{path}[{index}]", found=str(error), wanted=wanted) from error
+            if message.vendor != vendor:
+                raise SnapshotInvalid(f"{path}[{index}].message.vendor", found=message.vendor, wanted=vendor)
+            visit = self.visit(person, message, plan["cause"] if self._came_by(plan["cause"], person) else "")
+            visit.is_seen = plan["is_seen"]
+            read.append((visit, intents))
+
+        def take_up() -> None:
+            for timer, (visit, _) in tuple(self._timers.items()):
+                if visit.message.vendor == vendor:
+                    timer.cancel()
+                    del self._timers[timer]
+            for visit, intents in read:
+                for intent in intents:
+                    self._later(visit, intent)
+
+        return take_up
+
+    @abstractmethod
+    def visit(self, person: Person, message: Any, cause: str) -> Visit:
+        """Put a message before a person."""
+
+    def _came_by(self, cause: str, person: Person) -> bool:
+        """Whether a journal entry is the arrival of a message at a person; one of another run is none."""
+        entry = self._journal.by_id(cause) if cause else None
+        return entry is not None and isinstance(entry.payload, Step) and entry.payload.actor == person.email
 
     async def fetch(
         self, method: str, url: str, *, person: Person, cause: str, agent: str, body: bytes | None = None
@@ -83,15 +163,19 @@ class Recipients:
         """Record what a person does."""
         return self._journal.step(verb, person.email, details=details, cause=cause)
 
-    def _later(self, loop: asyncio.AbstractEventLoop, after_s: float, act: Any, *arguments: object) -> None:
+    def _later(self, visit: Visit, intent: Intent) -> None:
+        if self._is_closed:
+            return
+        loop = asyncio.get_running_loop()
+
         def start() -> None:
-            self._timers.discard(timer)
-            task = loop.create_task(act(*arguments))
+            self._timers.pop(timer, None)
+            task = loop.create_task(visit.act(intent))
             self._acts.add(task)
             task.add_done_callback(self._end)
 
-        timer = loop.call_later(after_s, start)
-        self._timers.add(timer)
+        timer = loop.call_later(intent.after_s, start)
+        self._timers[timer] = (visit, intent)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._acts.discard(task)

@@ -7,13 +7,21 @@ inboxes stand behind these protocols; nothing here knows of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-__all__ = ["COMPLAINT_HEADER", "MailHost", "MailMessage", "MailReply", "PhoneMessage", "PhoneNetwork"]
+__all__ = [
+    "COMPLAINT_HEADER",
+    "Inboxes",
+    "MailHost",
+    "MailMessage",
+    "MailReply",
+    "PhoneMessage",
+    "PhoneNetwork",
+]
 
 COMPLAINT_HEADER: Final = "X-Complaint-URL"
 """Mail header with the URL that stands in for the vendor's feedback loop: the recipient's mail host posts
@@ -120,4 +128,29 @@ class PhoneNetwork(Protocol):
 
     async def deliver(self, message: PhoneMessage) -> bool:
         """Hand one message over; False when nobody has that number or token."""
+        ...
+
+
+@runtime_checkable
+class Inboxes(Protocol):
+    """A mail host or phone network behind which people have messages that they have not done with."""
+
+    def intentions(self, vendor: str, now: datetime) -> list[dict[str, Any]]:
+        """Write down what people still have in mind with a vendor's messages."""
+        ...
+
+    def prepare(
+        self, vendor: str, plans: Sequence[dict[str, Any]], now: datetime, path: str
+    ) -> Callable[[], None]:
+        """Read what they are to have in mind; calling what is given makes it so, and drops what they had.
+
+        Args:
+            vendor: Whose messages.
+            plans: What `intentions` gave.
+            now: The world's instant.
+            path: Where the plans stand, for what is told.
+
+        Raises:
+            SnapshotInvalid: They are not of these people; nothing is changed.
+        """
         ...

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from fakes.kit.account_settings import apply_settings, read_settings, show_settings
 from fakes.kit.errors import ControlRefused, SnapshotInvalid
+from fakes.kit.mail import Inboxes
 from fakes.kit.snapshots import check, restore, take
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class VendorControl(ABC):
             SnapshotImpossible: Something that the fake remembers has no form in a document.
         """
         now = self.fake.surroundings.now
+        people = {name: one.intentions(self.fake.vendor, now()) for name, one in self._inboxes().items()}
         return {
             "vendor": self.fake.vendor,
             "format": FORMAT,
@@ -135,6 +137,7 @@ class VendorControl(ABC):
             "under_way": self.fake.under_way,
             "settings": show_settings(self.settings),
             "state": take(self.roots(), self.live(), now=now),
+            **({"people": people} if people else {}),
         }
 
     async def put(self, document: Json) -> None:
@@ -148,9 +151,17 @@ class VendorControl(ABC):
         settings = self._read_settings(document["settings"])
         state, now = document["state"], self.fake.surroundings.now
         check(state, self.roots(), self.live(), now=now)
+        plans = document.get("people", {})
+        prepared = [
+            one.prepare(self.fake.vendor, plans[name], now(), f"$.people.{name}")
+            for name, one in self._inboxes().items()
+            if name in plans
+        ]
         await self.cut_off()
         self._take_up(settings)
         restore(state, self.roots(), self.live(), now=now)
+        for take_up in prepared:
+            take_up()
 
     def live(self) -> dict[str, object]:
         """Name what belongs to the running fake and not to its memory; a vendor with further parts adds them."""
@@ -163,6 +174,11 @@ class VendorControl(ABC):
             "random": surroundings.random,
             "observer": surroundings.observer,
         }
+
+    def _inboxes(self) -> dict[str, Inboxes]:
+        surroundings = self.fake.surroundings
+        found = {"mail": surroundings.mail_host, "phones": surroundings.phone_network}
+        return {name: one for name, one in found.items() if isinstance(one, Inboxes)}
 
     def _take_up(self, settings: Any) -> None:
         apply_settings(self.settings, settings)
