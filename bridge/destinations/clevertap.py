@@ -44,6 +44,7 @@ __all__ = [
     "clean",
     "clean_event",
     "clean_key",
+    "fitted",
     "short",
 ]
 
@@ -56,6 +57,7 @@ _LONGEST_KEY: Final = 120
 _LONGEST_VALUE: Final = 512
 _MOST_PROPERTIES: Final = 100
 """Per event, as accounts have it unless the vendor raises it; beyond, the event is refused. Source: vendor notes CleverTap 4."""
+_PURCHASE: Final = "Charged"
 _MOST_RECORDS: Final = 1000
 _MOST_IN_FLIGHT: Final = 15
 _OBJECT_ID: Final = re.compile(
@@ -124,6 +126,22 @@ def clean_key(name: str) -> str:
 def short(value: Any) -> Any:
     """Cut a text to what CleverTap takes as a value; anything else stays."""
     return cut(value, _LONGEST_VALUE) if isinstance(value, str) else value
+
+
+def fitted(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a record as the vendor keeps it, whatever table it was made by; one that fits already is the same.
+
+    Only the items of a purchase may be nested.
+    Source: vendor notes CleverTap 4, "Events".
+    """
+    name = clean_event(str(record.get("evtName") or ""))
+    data = record.get("evtData")
+    given = dict(data) if isinstance(data, dict) else {}
+    nested = {"Items": given.pop("Items")} if name == _PURCHASE and "Items" in given else {}
+    fit = {**record, "evtName": name, "evtData": answers_beside(given, nested) | nested}
+    if not name:
+        del fit["evtName"]
+    return fit
 
 
 class CleverTapDestination:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bridge.destinations import CALLS, mailmodo, segment
+from bridge.destinations import CALLS, clevertap, mailmodo, segment
 from bridge.destinations.values import dump
 from bridge.engagement import Kind, SourceName, unix_ms
 from bridge.routing.expressions import make_context
@@ -84,6 +84,8 @@ class Router:
 
     def _sent(self, route: Route, record: dict[str, Any], context: Context) -> Outcome:
         """Make the outcome of a record: where the call goes, and what keeps it in order and apart from others."""
+        if route.call == clevertap.UPLOAD:
+            record = clevertap.fitted(record)
         for key in CALLS[route.call].needs:
             if key not in record:  # an expression gave null
                 return Outcome(

@@ -186,6 +186,64 @@ rows:
     assert contact == {"email": "a@b.co", "listName": "Mine"}
 
 
+def test_clevertaps_limits_hold_whatever_a_table_makes():
+    """An event beyond them is refused, or kept under a name that nobody asked for."""
+    table = read_table(
+        """\
+extends: default
+templates:
+  raw:
+    call: upload
+    body:
+      type: event
+      ...profile: "{{ clevertap_profile() }}"
+      evtName: "{{ event }}"
+      evtData: {...all: "{{ form.answers }}", subject: "{{ message.subject }}"}
+      ts: "{{ occurred_at | unix }}"
+gates: {anybody: {says: anybody, checks: [{needs: "{{ true }}", else: nobody}]}}
+rows:
+  - source: mailmodo
+    kind: sent
+    where: activity
+    destination: clevertap
+    event: "{{ message.template_name }}"
+    body: raw
+    gate: anybody
+""",
+        "routing.yaml",
+    )
+    answers = {
+        "k" * 200: [1, 2],
+        "a.b": {"x": 1},
+        "ab": None,
+        **{f"n{number}": number for number in range(120)},
+    }
+
+    def named(template: str, answers: dict[str, Any]) -> dict[str, Any]:
+        made = activity("Email Sent", answers=answers)
+        made["properties"] |= {"template_name": template, "email_subject": "é" * 500}
+        return made
+
+    long = named("NPS: 'Q1' " + "w" * 600, answers)
+    purchase = named("Charged", {"Items": [{"sku": "a"}]})
+    nameless = named("'%'", {})
+
+    (record,) = [each for each in sent(table, SourceName.MAILMODO, long) if "evtName" in each]
+    (bought,) = [each for each in sent(table, SourceName.MAILMODO, purchase) if "evtName" in each]
+    (plan,) = plans(table, SourceName.MAILMODO, nameless)
+
+    assert record["evtName"] == "NPS Q1 " + "w" * 505
+    assert len(record["evtData"]) == 100
+    assert record["evtData"]["k" * 120] == "1, 2"
+    assert record["evtData"]["ab"] == '{"x":1}'
+    assert all(isinstance(value, (str, int)) for value in record["evtData"].values())
+    assert bought["evtData"]["Items"] == [{"sku": "a"}]
+    assert len(bought["evtData"]["subject"].encode()) <= 512
+    assert {each.reason for each in plan.outcomes if each.destination == "clevertap"} == {
+        "mapping: no evtName"
+    }
+
+
 def test_a_row_may_start_a_campaign_that_the_file_names_and_its_path_is_quoted():
     table = read_table(
         """\
