@@ -27,7 +27,7 @@ from fakes.mailmodo.reports import Reports
 from fakes.mailmodo.sending import Sending
 from fakes.mailmodo.settings import MailmodoSettings
 from fakes.mailmodo.sign_ups import SignUps
-from fakes.mailmodo.state import State
+from fakes.mailmodo.state import TEMPLATE_TRIGGER, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -152,8 +152,13 @@ class FakeMailmodo(Fake):
         if campaign.trigger_app == "CleverTap":
             body["clevertap_id"] = "${clevertap_id}"
         body["data"] = {name: f"${{{name}}}" for name in names if name != "email"}
+        base_url = self.surroundings.url_of(self.hosts[0])
+        if campaign.trigger_app == TEMPLATE_TRIGGER:
+            url = f"{base_url}/api/v1/triggerTemplateEmail/t/{campaign.template.id}"
+            body = {"toEmail": body["email"], "subject": campaign.subject.source, "data": body["data"]}
+            own = {"senderEmail": campaign.sender_email, "campaignName": campaign.name}
+            return SetupSteps(url, {**body, **own}, {"mmApiKey": self.settings.api_key})
         if campaign.trigger_app in _KEYED_APPS:
-            base_url = self.surroundings.url_of(self.hosts[0])
             url = f"{base_url}/api/v1/triggerCampaign/{campaign.id}"
             return SetupSteps(url, body, {"mmApiKey": self.settings.api_key})
         return SetupSteps(self.trigger_url(campaign), body)

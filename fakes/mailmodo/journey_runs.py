@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -65,6 +66,8 @@ class Journeys:
         self._webhooks = WebhookSender(fake)
         self.published: dict[str, Journey] = {}
         self._running: dict[str, tuple[Instance, asyncio.Task[None]]] = {}
+        self._on: Counter[tuple[str, str]] = Counter()
+        """How many instances of a journey are running for an address, by the journey's id and the address."""
         self._awaited: dict[tuple[str, ActivityName], asyncio.Future[Activity]] = {}
         activities.listeners.append(self._hear)
         activities.step_listeners.append(self._hear_step)
@@ -82,6 +85,7 @@ class Journeys:
     def forget_running(self) -> None:
         """Forget who is on the way, after their way was cut off."""
         self._running.clear()
+        self._on.clear()
 
     def add_people(self, journey: Journey, emails: Iterable[str], *, file: str) -> None:
         """Let the contacts of an uploaded file in, as the dashboard does."""
@@ -140,10 +144,7 @@ class Journeys:
         return web.json_response({"success": True, "message": "journey Aborted"})
 
     def _is_on(self, journey: Journey, email: str) -> bool:
-        return any(
-            instance.journey is journey and instance.contact.email == email
-            for instance, _task in self._running.values()
-        )
+        return self._on[journey.id, email] > 0
 
     def _enter(self, journey: Journey, contact: Contact, **given: Any) -> Instance:
         instance = Instance(
@@ -154,6 +155,7 @@ class Journeys:
         )
         task = self._fake.spawn(self._run(instance), name=f"journey {instance.ref}")
         self._running[instance.ref] = instance, task
+        self._on[journey.id, contact.email] += 1
         return instance
 
     async def _run(self, instance: Instance) -> None:
@@ -224,6 +226,10 @@ class Journeys:
 
     def _leave(self, instance: Instance, fact: str, **more: Any) -> None:
         if self._running.pop(instance.ref, None) is not None:
+            key = instance.journey.id, instance.contact.email
+            self._on[key] -= 1
+            if not self._on[key]:
+                del self._on[key]
             self._fake.tell(fact, instance.contact.email, **_about(instance), **more)
 
 

@@ -34,6 +34,11 @@ class Text:
         return cls(tuple(_VARIABLE.split(source)))
 
     @property
+    def source(self) -> str:
+        """The text as it was written, variables and all."""
+        return self.fill(lambda name: f"${{{name}}}")
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The variables, each once, in the order in which they first come."""
         return tuple(dict.fromkeys(self.parts[1::2]))

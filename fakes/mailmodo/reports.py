@@ -92,7 +92,7 @@ class Reports:
             "campaignName": campaign.name,
             "status": campaign.status,
             "senderEmail": campaign.sender_email,
-            "subjects": [_source(campaign)],
+            "subjects": [campaign.subject.source],
             "createdAt": iso_ms(campaign.created_at),
             "scheduledAt": iso_ms(campaign.sent_at or campaign.created_at),
         }
@@ -138,7 +138,7 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
         "status": campaign.status,
         "emailType": campaign.template.template.email_type,
         "senderEmail": campaign.sender_email,
-        "subjects": [_source(campaign)],
+        "subjects": [campaign.subject.source],
         "createdAt": _epoch_ms(campaign.created_at),
     }
     if campaign.is_of_journey:
@@ -150,11 +150,6 @@ def _campaign(campaign: Campaign) -> dict[str, Any]:
 
 def _epoch_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
-
-
-def _source(campaign: Campaign) -> str:
-    """Give the subject as it was written, variables and all."""
-    return campaign.subject.fill(lambda name: f"${{{name}}}")
 
 
 def _day(body: Body, name: str) -> date | None:

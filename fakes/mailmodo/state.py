@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from fakes.mailmodo.settings import MailmodoSettings
 
-__all__ = ["Contact", "ContactList", "CustomEvent", "Send", "SignUpForm", "State"]
+__all__ = ["TEMPLATE_TRIGGER", "Contact", "ContactList", "CustomEvent", "Send", "SignUpForm", "State"]
 
-_TEMPLATE_TRIGGER = "TemplateTrigger"
+TEMPLATE_TRIGGER = "TemplateTrigger"
 """Trigger app of campaigns that were made by a call that names a template. Source: OA-camp sample data."""
 
 _TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"  # noqa: S105 - an alphabet
@@ -240,12 +240,12 @@ class State:
     ) -> Campaign:
         """Find the campaign in which mail of a template goes out that is triggered without one, or create it."""
         sender = sender_email or self._settings.sender_email
-        wanted = (name, template.id, sender, _TEMPLATE_TRIGGER)
+        wanted = (name, template.id, sender, TEMPLATE_TRIGGER)
         for found in self.campaigns.values():
             if (found.name, found.template.id, found.sender_email, found.trigger_app) == wanted:
                 return found
         return self.add_campaign(
-            name=name, template=template, subject=subject, trigger_app=_TEMPLATE_TRIGGER, sender_email=sender
+            name=name, template=template, subject=subject, trigger_app=TEMPLATE_TRIGGER, sender_email=sender
         )
 
     def set_draft(self, campaign: Campaign, *, is_draft: bool) -> Campaign:

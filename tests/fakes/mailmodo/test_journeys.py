@@ -61,6 +61,20 @@ async def open_field() -> AsyncIterator[Field]:
         mailmodo.recorder.check(sent=False)
 
 
+async def test_who_has_left_a_journey_may_enter_it_again() -> None:
+    async with open_field() as field:
+        journey = field.journey(EntryKind.API, "", (Wait(60),))
+
+        statuses = [(await field.start(journey))[0] for _ in range(2)]
+        statuses.append((await field.start(journey, allowDuplicateEmail=True))[0])
+        await field.mailmodo.call("POST", f"/hooks/abort/{journey.id}", {"email": ASHA})
+        statuses += [(await field.start(journey))[0] for _ in range(2)]
+        await asyncio.sleep(61)
+        statuses.append((await field.start(journey))[0])
+
+        assert statuses == [200, 400, 200, 200, 400, 200]
+
+
 async def test_a_flag_that_is_none_is_refused_and_not_taken_for_false() -> None:
     async with open_field() as field:
         journey = field.journey(EntryKind.API)

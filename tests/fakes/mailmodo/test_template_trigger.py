@@ -57,6 +57,26 @@ async def test_a_template_is_sent_in_a_campaign_of_the_name_that_is_given() -> N
         mailmodo.recorder.check()
 
 
+async def test_what_the_dashboard_offers_sends_it_again() -> None:
+    async with open_account() as mailmodo:
+        await send(mailmodo, WHOLE)
+        campaign = mailmodo.fake.state.campaign_by_name("legacy")
+        assert campaign is not None
+        steps = mailmodo.fake.setup_steps(campaign)
+
+        body = {**steps.json_body, "toEmail": ASHA, "data": WHOLE["data"]}
+        headers = dict(steps.headers)
+        async with mailmodo.stage.session.post(steps.webhook_url, json=body, headers=headers) as response:
+            assert response.status == 200
+        await mailmodo.settle()
+
+        assert steps.json_body["toEmail"] == "${user_email}"
+        assert [mail.subject for mail in mailmodo.mails] == ["Hello Asha"] * 2
+        report = await mailmodo.report(campaign)
+        assert report["sent"] == 2
+        mailmodo.recorder.check()
+
+
 async def test_what_is_not_given_is_the_accounts_and_the_templates() -> None:
     async with open_account() as mailmodo:
         status, _ = await send(mailmodo, {"toEmail": ASHA, "subject": "Hello"})
