@@ -111,7 +111,8 @@ class PostgresStore:
                 under=under,
                 now_ms=now_ms,
                 lease_ms=lease_ms,
-            )
+            ),
+            is_one=True,
         )
 
     async def start(
@@ -119,12 +120,16 @@ class PostgresStore:
     ) -> tuple[Delivery, ...]:
         """Commit that attempts begin, see `Store.start`."""
         return await self._write(
-            lambda session: postgres_outbox.start(session, deliveries, now_ms=now_ms, lease_ms=lease_ms)
+            lambda session: postgres_outbox.start(session, deliveries, now_ms=now_ms, lease_ms=lease_ms),
+            is_one=True,
         )
 
     async def settle(self, settlements: Sequence[Settlement], *, now_ms: int) -> int:
         """Settle attempts, see `Store.settle`."""
-        return await self._write(lambda session: postgres_outbox.settle(session, settlements, now_ms=now_ms))
+        return await self._write(
+            lambda session: postgres_outbox.settle(session, settlements, now_ms=now_ms),
+            is_one=postgres_outbox.is_plain(settlements),
+        )
 
     async def release(self, never_twice: Collection[str], *, retry: bool, now_ms: int) -> int:
         """End this store's claims, see `Store.release`."""
@@ -253,11 +258,9 @@ class PostgresStore:
         """Plan quarantined outcomes anew, see `Store.replay`."""
 
         async def work(session: Session) -> int | None:
-            added, destinations = await postgres_intake.replay(
-                session, inbox_seq, (intakes, planner), now_ms=now_ms
+            return await postgres_intake.replay(
+                session, inbox_seq, (intakes, planner), claimer=self._link.claimer, now_ms=now_ms
             )
-            await postgres_outbox.tell(session, destinations, claimer=self._link.claimer)
-            return added
 
         return await self._write(work)
 
@@ -295,9 +298,7 @@ class PostgresStore:
         """Store what several callers want; the one that breaks the transaction is found by trying each alone."""
 
         async def work(session: Session) -> list[tuple[bool, ...] | Exception]:
-            ends, destinations = await postgres_intake.take_in(session, wishes)
-            await postgres_outbox.tell(session, destinations, claimer=self._link.claimer)
-            return [*ends]
+            return [*await postgres_intake.take_in(session, wishes, claimer=self._link.claimer)]
 
         try:
             return await self._write(work)

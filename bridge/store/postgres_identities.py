@@ -18,16 +18,21 @@ if TYPE_CHECKING:
 
 __all__ = ["KnownIdentities"]
 
-_USERS: Final = """
-SELECT DISTINCT ON (email) email AS key, identified_ms, inbox_seq, user_id AS value FROM identities
-WHERE email = ANY($1::text[]) ORDER BY email, identified_ms DESC, inbox_seq DESC
-"""
-_ADDRESSES: Final = """
-SELECT DISTINCT ON (user_id) user_id AS key, identified_ms, inbox_seq, address AS value FROM identities
-WHERE user_id = ANY($1::text[]) ORDER BY user_id, identified_ms DESC, inbox_seq DESC
+_LOOK: Final = """
+(
+    SELECT DISTINCT ON (email) TRUE AS is_user, email AS key, identified_ms, inbox_seq, user_id AS value FROM identities
+    WHERE email = ANY($1::text[]) ORDER BY email, identified_ms DESC, inbox_seq DESC
+) UNION ALL (
+    SELECT DISTINCT ON (user_id) FALSE, user_id, identified_ms, inbox_seq, address FROM identities
+    WHERE user_id = ANY($2::text[]) ORDER BY user_id, identified_ms DESC, inbox_seq DESC
+)
 """
 _REMEMBER: Final = """
-INSERT INTO identities (user_id, email, address, identified_ms, inbox_seq) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO identities (user_id, email, address, identified_ms, inbox_seq)
+SELECT user_id, email, address, identified_ms, inbox_seq
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) WITH ORDINALITY
+    AS new(user_id, email, address, identified_ms, inbox_seq, nth)
+ORDER BY nth
 ON CONFLICT (user_id, email) DO UPDATE
 SET address = excluded.address, identified_ms = excluded.identified_ms, inbox_seq = excluded.inbox_seq
 WHERE identities.identified_ms <= excluded.identified_ms
@@ -84,17 +89,14 @@ class KnownIdentities:
 
     async def write(self) -> None:
         """Write what was learnt; one that arrives late does not replace a later one."""
-        for identity, inbox_seq in sorted(
-            self._learnt, key=lambda each: (each[0].user_id, each[0].email.lower())
-        ):
-            await self._session.execute(
-                _REMEMBER,
-                identity.user_id,
-                identity.email.lower(),
-                identity.email,
-                unix_ms(identity.identified_at),
-                inbox_seq,
-            )
+        last: dict[tuple[str, str], tuple[int, int, str]] = {}
+        for identity, inbox_seq in self._learnt:
+            key = identity.user_id, identity.email.lower()
+            new = unix_ms(identity.identified_at), inbox_seq, identity.email
+            last[key] = max(last.get(key, new), new)
+        if last:
+            rows = [(*key, address, at_ms, seq) for key, (at_ms, seq, address) in sorted(last.items())]
+            await self._session.execute(_REMEMBER, *zip(*rows, strict=True))
 
     async def _learn(self, identity: Identity, inbox_seq: int) -> None:
         email = identity.email.lower()
@@ -113,12 +115,13 @@ class KnownIdentities:
         users = sorted(self._missing_users - self._addresses.keys())
         self._missing_emails.clear()
         self._missing_users.clear()
-        for keys, statement, into in ((emails, _USERS, self._users), (users, _ADDRESSES, self._addresses)):
-            if not keys:
-                continue
-            into.update(dict.fromkeys(keys))
-            for row in await self._session.fetch(statement, keys):
-                into[row["key"]] = (row["identified_ms"], row["inbox_seq"], row["value"])
+        if not emails and not users:
+            return
+        self._users.update(dict.fromkeys(emails))
+        self._addresses.update(dict.fromkeys(users))
+        for is_user, key, *last in await self._session.fetch(_LOOK, emails, users):
+            at_ms, inbox_seq, value = last
+            (self._users if is_user else self._addresses)[key] = (at_ms, inbox_seq, value)
 
 
 def _later(first: _Last | None, second: _Last) -> _Last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.store.postgres_locks import CLAIMERS, lane_lock, lock, match_lock
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from bridge.store.postgres_locks import Session
     from bridge.store.records import Evidence
 
-__all__ = ["claim", "confirm", "end_claims", "move", "settle", "start", "tell"]
+__all__ = ["claim", "confirm", "end_claims", "is_plain", "move", "settle", "start", "tell"]
 
+_NUMBER: Final = attrgetter("seq")
 _COLUMNS: Final = (
     "seq, destination, operation, path, body, lane, attempts, created_ms, fence, lease_ms, match_key"
 )
@@ -95,7 +97,7 @@ SET state = 'pending', reason = $1, is_open = 1, attempts = 0, created_ms = $2, 
 WHERE seq = $3
 """
 _FINISH: Final = "UPDATE deliveries SET state = $1, reason = $2, is_open = 0, settled_ms = $3 WHERE seq = $4"
-_CLAIMS: Final = f"SELECT {_COLUMNS}, started_ms FROM deliveries WHERE state = 'claimed' AND"  # noqa: S608 - constants
+_CLAIMS: Final = f"SELECT {_COLUMNS}, started_ms FROM deliveries WHERE is_open = 1 AND state = 'claimed' AND"  # noqa: S608 - constants
 _IS_GONE: Final = f"""
 NOT EXISTS (
     SELECT 1 FROM pg_locks
@@ -124,7 +126,24 @@ async def claim(
     rows = await session.fetch(_CLAIM, now_ms, now_ms + lease_ms, destination, limit, claimer, under)
     if rows and rows[0]["seq"] is None:
         return None
-    return tuple(sorted((Delivery(**row) for row in rows), key=lambda each: each.seq))
+    return tuple(sorted([_delivery(row) for row in rows], key=_NUMBER))
+
+
+def _delivery(row: Iterable[Any]) -> Delivery:
+    seq, destination, operation, path, body, lane, attempts, created_ms, fence, lease_ms, match_key = row
+    return Delivery(
+        seq=seq,
+        destination=destination,
+        operation=operation,
+        path=path,
+        body=body,
+        lane=lane,
+        attempts=attempts,
+        created_ms=created_ms,
+        fence=fence,
+        lease_ms=lease_ms,
+        match_key=match_key,
+    )
 
 
 async def start(
@@ -135,6 +154,15 @@ async def start(
     seqs, fences = [each.seq for each in deliveries], [each.fence for each in deliveries]
     held = {row["seq"] for row in await session.fetch(_START, now_ms, until_ms, seqs, fences)}
     return tuple(replace(each, lease_ms=until_ms) for each in deliveries if each.seq in held)
+
+
+def is_plain(settlements: Iterable[Settlement]) -> bool:
+    """Say whether to settle these takes one statement, which is its own transaction: no lane and no proof is touched."""
+    return not any(
+        (each.delivery.lane and each.state is not State.PENDING)
+        or (each.delivery.match_key and each.state is State.UNCERTAIN)
+        for each in settlements
+    )
 
 
 async def settle(session: Session, settlements: Sequence[Settlement], *, now_ms: int) -> int:
@@ -159,9 +187,8 @@ async def end_claims(
         await session.execute(_UNSTICK, now_ms)
     ends: list[tuple[Settlement, str | None, int | None]] = []
     for row in rows:
-        columns = dict(row)
-        started_ms = columns.pop("started_ms")
-        delivery = Delivery(**columns)
+        *columns, started_ms = row
+        delivery = _delivery(columns)
         if started_ms is not None and delivery.operation in never_twice and not retry:
             end = Settlement(delivery=delivery, state=State.UNCERTAIN)
             ends.append((end, "stopped in flight", delivery.lease_ms))

@@ -65,6 +65,22 @@ def after(owners: Iterable[Any], name: str, is_here: Callable[[tuple[Any, ...], 
         setattr(owner, name, _dying(getattr(owner, name), is_here))
 
 
+def before_commit(owners: Iterable[Any], name: str, is_here: Callable[[tuple[Any, ...], Any], bool]) -> None:
+    """Die when a function has done its work inside a transaction.
+
+    What is one statement Postgres commits by itself, so that nobody can die in between: here it is given a transaction
+    all the same, to see that what is not committed was not done.
+    """
+    write: Any = PostgresStore._write
+
+    async def write_in_transaction(store: Any, work: Any, *, is_one: bool = False) -> Any:
+        del is_one
+        return await write(store, work)
+
+    setattr(PostgresStore, "_write", write_in_transaction)  # noqa: B010 - it is not for others, and replaced here
+    after(owners, name, is_here)
+
+
 def before(owners: Iterable[Any], name: str, is_here: Callable[[tuple[Any, ...]], bool]) -> None:
     """Die when a coroutine function is called."""
     for owner in owners:
@@ -106,8 +122,8 @@ def hooks(operation: str) -> dict[str, Callable[[], None]]:
     def is_taken(intakes: Iterable[Any]) -> bool:
         return any(each.engagement is not None and each.engagement.kind is kind for each in intakes)
 
-    def is_among(deliveries: Iterable[Delivery]) -> bool:
-        return any(each.operation == operation for each in deliveries)
+    def is_among(deliveries: Iterable[Delivery] | None) -> bool:
+        return any(each.operation == operation for each in deliveries or ())
 
     def is_settled(settlements: Iterable[Any]) -> bool:
         return is_among(each.delivery for each in settlements)
@@ -122,7 +138,7 @@ def hooks(operation: str) -> dict[str, Callable[[], None]]:
 
     def die_after_claim() -> None:
         after([SqliteStore], "claim", lambda _, claimed: is_among(claimed))
-        after([PostgresStore], "claim_under", lambda _, claimed: is_among(claimed or ()))
+        after([PostgresStore], "claim_under", lambda _, claimed: is_among(claimed))
 
     def die_in_retention() -> None:
         housekeeping._EXPIRE_EVERY_MS = 0  # type: ignore[misc]  # so that the first webhook brings it on
@@ -133,13 +149,15 @@ def hooks(operation: str) -> dict[str, Callable[[], None]]:
         "never": lambda: None,
         "take-in before commit": die_in_take_in,
         "take-in after commit": lambda: after(stores, "take_in", lambda given, _: is_taken(given[1])),
-        "claim before commit": lambda: after(outboxes, "claim", lambda _, claimed: is_among(claimed or ())),
+        "claim before commit": lambda: before_commit(outboxes, "claim", lambda _, claimed: is_among(claimed)),
         "claim after commit": die_after_claim,
-        "start before commit": lambda: after(outboxes, "start", lambda _, started: is_among(started)),
+        "start before commit": lambda: before_commit(outboxes, "start", lambda _, started: is_among(started)),
         "before the send": lambda: before([Sender], "send", lambda given: path in given[1].url),
         "request before answer": lambda: None,  # the vendor's end kills
         "answer before settle": lambda: after([Sender], "send", lambda given, _: path in given[1].url),
-        "settle before commit": lambda: after(outboxes, "settle", lambda given, _: is_settled(given[1])),
+        "settle before commit": lambda: before_commit(
+            outboxes, "settle", lambda given, _: is_settled(given[1])
+        ),
         "settle after commit": lambda: after(stores, "settle", lambda given, _: is_settled(given[1])),
         "recovery before commit": lambda: after(outboxes, "end_claims", lambda _, ended: ended > 0),
         "migration": die_in_migration,

@@ -85,6 +85,26 @@ class TestIntake:
 
             assert await store.take_in(both, always(record())) == (True, True)
 
+    async def test_of_identities_that_come_together_the_last_is_kept_whatever_their_order(self, place: Place):
+        def planner(intake: Intake, identities: Identities) -> Plan:
+            seen.append((identities.user_of("a@x.example"), identities.address_of("u-1")))
+            minute = int(intake.dedup_key)
+            address = f"{'A' if minute % 2 else 'a'}@x.example"
+            return Plan((record(),), Identity("u-1", address, START + timedelta(minutes=minute)))
+
+        def only_look(_intake: Intake, identities: Identities) -> Plan:
+            seen.append((identities.user_of("A@X.example"), identities.address_of("u-1")))
+            return Plan((record(),))
+
+        seen: list[tuple[str | None, str | None]] = []
+        async with opened(place) as store:
+            await store.take_in([piece(key) for key in ("2", "3", "1")], planner)
+            await asyncio.gather(*(store.take_in([piece(key)], planner) for key in ("5", "4")))
+            await store.take_in([piece("look")], only_look)
+
+        assert seen[0] == (None, None)
+        assert seen[-1] == ("u-1", "A@x.example")
+
     async def test_identities_are_the_last_for_the_address_and_for_the_user(self, place: Place):
         seen: dict[str, tuple[str | None, str | None]] = {}
 

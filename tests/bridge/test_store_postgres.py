@@ -12,8 +12,9 @@ from bridge.errors import StoreUnavailable
 from bridge.store import Settlement, State
 from bridge.store.migration import migrations
 from bridge.store.postgres import PostgresStore
+from bridge.store.postgres_link import Link
 from bridge.store.postgres_outbox import claim as claim_within
-from tests.bridge.stores import LEASE_MS, NOW_MS, PostgresPlace, add, opened
+from tests.bridge.stores import LEASE_MS, NOW_MS, PostgresPlace, add, claim, end, opened, seqs
 
 if TYPE_CHECKING:
     from bridge.store import Delivery
@@ -118,3 +119,43 @@ async def test_the_holder_of_a_claim_that_a_crash_took_back_can_neither_start_no
         back = Settlement(delivery=lost, state=State.PENDING, due_ms=NOW_MS)
         assert await first.settle([back], now_ms=NOW_MS) == 0
         assert await second.settle([Settlement(delivery=held, state=State.DELIVERED)], now_ms=NOW_MS) == 1
+
+
+async def test_what_one_statement_does_needs_no_transaction_around_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A bridge that is frozen in between can hold nothing up then, and the way to the database is gone once."""
+    async with opened(PostgresPlace(database_url)) as store:
+        await add(store, "k-1", "k-2")
+        await add(store, "k-3", lane="l")
+        await add(store, "k-4", match_key="m")
+        with monkeypatch.context() as patch:
+            patch.setattr(Link, "transaction", None)
+            claimed = await claim(store)
+            held = await store.start(claimed, now_ms=NOW_MS, lease_ms=LEASE_MS)
+            assert await end(store, *held[:2]) == 2
+            assert await end(store, held[2], state=State.PENDING) == 1
+            assert await end(store, held[3], state=State.DEAD) == 1
+            (again,) = await claim(store)
+        assert await end(store, again) == 1  # it leaves its lane to the next: more than one statement
+
+        assert await seqs(store, State.DELIVERED) == [1, 2, 3]
+        assert await seqs(store, State.DEAD) == [4]
+
+
+async def test_a_session_that_was_left_inside_a_transaction_is_lent_clean(database_url: str):
+    async with opened(PostgresPlace(database_url)) as opened_store:
+        store: Any = opened_store
+        async with store._link.session() as session:
+            await session.execute("BEGIN")
+            await session.execute("SELECT pg_advisory_xact_lock(7)")
+            left = await session.fetchval("SELECT pg_backend_pid()")
+        async with store._link.session() as session:
+            assert await session.fetchval("SELECT pg_backend_pid()") == left
+            assert not session.is_in_transaction()
+            assert (
+                await session.fetchval(
+                    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7"
+                )
+                == 0
+            )
