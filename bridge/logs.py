@@ -30,6 +30,7 @@ __all__ = ["LineFormatter", "configure"]
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _ADDRESS: Final = re.compile(r"[^\s\"'<>(),;:=/]+(?:@|%40)[^\s\"'<>(),;:=/]+")
+_FILLED_IN: Final = re.compile(r"%(?:\([^)]*\))?[-+ #0-9.*]*[a-zA-Z]")
 _PLAIN: Final = re.compile(r"[\w.:/+-]+")
 _SHORTEST_SECRET: Final = 6
 """A secret that is shorter would strike out innocent words."""
@@ -50,7 +51,7 @@ class LineFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "event": record.getMessage(),
+            "event": _event(record),
         }
         fields |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info and record.exc_info[0] is not None:
@@ -68,6 +69,13 @@ class LineFormatter(logging.Formatter):
         for secret in self._secrets:
             text = text.replace(secret, "…")
         return text
+
+
+def _event(record: logging.LogRecord) -> str:
+    """Give what happened; what a library puts into its own words, such as a caller's IP address, is left out."""
+    if record.name.partition(".")[0] == "bridge" or not record.args:
+        return record.getMessage()
+    return _FILLED_IN.sub("…", str(record.msg))
 
 
 def configure(settings: Settings) -> None:

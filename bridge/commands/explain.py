@@ -70,7 +70,7 @@ def _guess(body: bytes) -> SourceName:
     """Guess who sent a body from the fields that only one of them has."""
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return SourceName.CLEVERTAP
     first = data[0] if isinstance(data, list) and data else data
     fields = first if isinstance(first, dict) else {}
@@ -81,6 +81,9 @@ def _guess(body: bytes) -> SourceName:
         ),
         (SourceName.CUSTOMERIO, lambda fields: "metric" in fields or "event_type" in fields),
         (SourceName.MAILJET, lambda fields: "event" in fields and "time" in fields),
-        (SourceName.SEGMENT, lambda fields: "type" in fields and "messageId" in fields),
+        (
+            SourceName.SEGMENT,
+            lambda fields: "type" in fields and bool(fields.keys() & {"messageId", "userId", "anonymousId"}),
+        ),
     )
     return next((name for name, fits in marks if fits(fields)), SourceName.CLEVERTAP)

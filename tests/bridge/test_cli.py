@@ -170,6 +170,11 @@ def test_explain_shows_the_rows_of_a_captured_webhook(tmp_path: Path, given: lis
         ({"email": "a@b.co"}, "triggerCampaign /api/v1/triggerCampaign/CAMPAIGN"),
         ({"metric": "opened", "timestamp": 1}, "customerio other"),
         ({"type": "page", "messageId": "m"}, "filtered, unsupported_type"),
+        # Segment's webhook destination forwards these without a messageId. Source: vendor notes Segment 15.1.
+        (
+            {"type": "delete", "userId": "u-1", "timestamp": "2026-03-02T03:30:00Z"},
+            "filtered, unsupported_type",
+        ),
         (
             {"type": "identify", "messageId": "m", "traits": {"email": "a@b.co"}},
             "addToList /api/v1/addToList",
@@ -185,6 +190,7 @@ def test_explain_guesses_who_sent_it(tmp_path: Path, body: object, line: str):
 
 def test_explain_of_nonsense_says_why(tmp_path: Path):
     file = tmp_path / "captured.json"
-    file.write_text("{")
+    for nonsense in ("{", "[" * 100_000):
+        file.write_text(nonsense)
 
-    assert "quarantined: not JSON" in CliRunner().invoke(main, ["explain", str(file)]).output
+        assert "quarantined: not JSON" in CliRunner().invoke(main, ["explain", str(file)]).output

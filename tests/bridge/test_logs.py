@@ -169,6 +169,28 @@ def test_text_is_key_and_value_quoted_where_it_must_be():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "msg", "args", "event"),
+    [
+        (
+            "aiohttp.server",
+            "Error handling request from %s",
+            ("203.0.113.9",),
+            "Error handling request from …",
+        ),
+        ("other", "%(who)s paid %.2f of 100%%", ({"who": "Asha"},), "… paid … of 100%%"),
+        ("other", "100 % of it", (), "100 % of it"),
+        ("bridge.delivery", "%d of them", (3,), "3 of them"),
+    ],
+)
+def test_what_a_library_fills_in_is_left_out(name: str, msg: str, args: tuple[object, ...], event: str):
+    settings = Settings.from_mapping({"log_format": "json"})
+
+    line = LineFormatter(settings).format(record(name=name, msg=msg, args=args))
+
+    assert json.loads(line)["event"] == event
+
+
 def test_json_is_one_object_a_line_with_numbers_as_numbers():
     settings = Settings.from_mapping({"log_format": "json"})
 
