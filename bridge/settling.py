@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bridge.destinations import Guarantee, Verdict, What
 from bridge.store import Settlement, State
-from bridge.texts import storable
+from bridge.texts import code_of, storable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,4 +130,4 @@ class Settler:
             "delivery_id": delivery.seq,
             "operation": delivery.operation,
         }
-        _log.warning(event, extra=fields | ({"reason": reason} if reason else {}))
+        _log.warning(event, extra=fields | ({"reason": code_of(reason)} if reason else {}))

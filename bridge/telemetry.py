@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from bridge.destinations import Failed, What
 from bridge.tally import Tally
+from bridge.texts import code_of
 from bridge.tracing import NO_SPANS
 
 if TYPE_CHECKING:
@@ -156,6 +157,6 @@ class CallSeen(_Seen):
                     "operation": delivery.operation,
                     "attempt": delivery.attempts,
                     "verdict": str(verdict.what),
-                    "reason": verdict.reason,
+                    "reason": code_of(verdict.reason),
                 }
                 _delivery_log.debug("a delivery was attempted", extra=fields)

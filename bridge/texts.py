@@ -10,10 +10,11 @@ import hashlib
 import re
 from typing import Final
 
-__all__ = ["LONGEST_KEY", "REPLACEMENT", "key_of", "storable"]
+__all__ = ["LONGEST_KEY", "REPLACEMENT", "code_of", "key_of", "storable"]
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _STRANGE: Final = re.compile("[\0\ud800-\udfff]")
+_CODE: Final = re.compile(r"(?:expired, last )?(?:http_\d+|refused)\b")
 LONGEST_KEY: Final = 512
 """Bytes of a key: what is indexed has a limit, 2704 bytes for a row of Postgres."""
 
@@ -23,6 +24,12 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:  # nearly always, and soon found
         return text
     return _STRANGE.sub(REPLACEMENT, text)
+
+
+def code_of(reason: str) -> str:
+    """Give a reason for the log: without the words of a vendor, who may say something about a person in them."""
+    code = _CODE.match(reason)
+    return code[0] if code else reason
 
 
 def key_of(text: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 
 from bridge.engagement import SourceName
 from bridge.housekeeping import Housekeeper
@@ -147,6 +148,22 @@ async def test_a_delivery_is_named_by_its_number_from_attempt_to_end():
     about = [(line["event"], line["reason"]) for line in lines if line.get("delivery_id") == stored.seq]
     assert about[0] == ("a delivery was attempted", "http_503")
     assert about[-1][0] == "a delivery is dead"
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_what_a_vendor_says_about_a_person_is_in_the_store_and_not_in_the_log(status: int):
+    said = "Asha Rao with +4479460000 is on the block list"
+    with logged(log_format="json") as sink:
+        async with rig() as made:
+            made.mailmodo.script.append(web.json_response({"success": False, "message": said}, status=status))
+            await made.trigger(email="asha@example.com")
+            await made.settle()
+            (stored,) = await made.bridge._store.deliveries()
+
+    lines = [json.loads(line) for line in sink.getvalue().splitlines()]
+    code = "refused" if status == 200 else "http_400"
+    assert stored.reason == f"{code} {said}"
+    assert {line["reason"] for line in lines if line.get("delivery_id") == stored.seq} == {code}
 
 
 def record(**fields: Any) -> logging.LogRecord:
