@@ -14,6 +14,7 @@ from bridge.answers import answer, unavailable
 from bridge.desk import RESOLUTIONS, Selection
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.store import State
+from bridge.texts import storable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -114,7 +115,7 @@ async def _list(request: web.Request, desk: Desk) -> web.Response:
         200,
         **await desk.find(
             _states(query.getall("state", [])),
-            destination=query.get("destination", ""),
+            destination=storable(query.get("destination", "")),
             reason=query.get("reason", ""),
             after=_number("after", query.get("after", "0"), least=0),
             limit=min(_number("limit", query.get("limit", str(_USUALLY_LISTED)), least=1), _MOST_LISTED),
@@ -182,7 +183,7 @@ def _selection(body: dict[str, Any]) -> Selection:
             raise _Misasked(f"{name}: found {text!r}, wanted a text")
     if body.get("all") is not True and not any(texts.values()):
         raise _Misasked('the body: wanted "ids", "destination" or "reason", or "all": true for every one')
-    return Selection(**texts)
+    return Selection(destination=storable(texts["destination"]), reason=storable(texts["reason"]))
 
 
 def _states(names: Any) -> tuple[State, ...]:

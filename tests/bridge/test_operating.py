@@ -386,6 +386,11 @@ def test_postgres_takes_whatever_text_a_webhook_holds(tmp_path: Path, database_u
                 trigger(url, f"c-{number}%00", json.dumps(body).encode())
             wait_until(lambda: counts(file, url)["delivered"] == 2)
             conserved = run(file, "conserve", url=url)
+            asked = Request(
+                f"{url}/admin/deliveries?destination=%00", headers={"Authorization": f"Bearer {TOKEN}"}
+            )
+            with urlopen(asked) as answer:
+                assert json.load(answer)["deliveries"] == []
 
     assert conserved.exit_code == 0
     assert conserved.stdout.splitlines()[0] == "accepted 3 = delivered 2 + filtered 1"
