@@ -96,10 +96,14 @@ class CleverTapBuilder:
         if before_s and later_s:
             self._collector.note((*path, "later"), "`before` and `later` contradict each other", "keep one")
         did_not = data.get("did_not", ())
+        within_s = self._collector.duration((*path, "within"), data.get("within"))
+        if did_not and data.get("within") and within_s == 0:
+            problem = f"found `{data['within']}`, wanted time in which it may still be done"
+            self._collector.note((*path, "within"), problem, "write how long, such as `2 days`")
         return When(
             did=data.get("did", ""),
             did_not=(did_not,) if isinstance(did_not, str) else tuple(did_not),
-            within_s=self._collector.duration((*path, "within"), data.get("within")),
+            within_s=within_s,
             after=after,
             constant=data.get("constant", ""),
             where=dict(data.get("where") or {}),

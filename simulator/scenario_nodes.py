@@ -147,6 +147,8 @@ class _Journey:
                 way: self._link((*path, "then", way), link) for way, link in (item.get("then") or {}).items()
             },
         )
+        if node.splits and not any(node.splits.values()):
+            self._collector.note((*path, "split"), "sends nobody anywhere", "give a path more than 0 %")
         self._check_words(path, item, node)
         for way in node.then:
             self._collector.known(

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from liquid import Environment, Mode, Node, Tag
 from liquid.exceptions import LiquidError
+from liquid.token import TOKEN_EXPRESSION
 
+from fakes.clevertap.liquid_text import KNOWN_TAGS
 from simulator.problems import did_you_mean
 
 if TYPE_CHECKING:
@@ -240,11 +242,16 @@ class _AbortTag(Tag):
     block = False
 
     def parse(self, stream: TokenStream) -> Node:
-        return _AbortNode(stream.current)
+        token = stream.current
+        if stream.peek.kind == TOKEN_EXPRESSION:
+            next(stream)  # why it is aborted
+        return _AbortNode(token)
 
 
 def _make_environment() -> Environment:
     environment = Environment(tolerance=Mode.STRICT)
+    for name in environment.tags.keys() - KNOWN_TAGS:
+        del environment.tags[name]
     environment.add_tag(_AbortTag)
     return environment
 

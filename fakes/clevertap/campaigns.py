@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fakes.clevertap.rules import Trigger
 
 __all__ = [
+    "VARIABLES",
     "Campaign",
     "CampaignStatistics",
     "Channel",
@@ -30,6 +31,12 @@ __all__ = [
     "WebhookCampaign",
     "WhatsAppCampaign",
 ]
+
+VARIABLES: Final = (
+    "identity", "all_identities", "email", "phone", "name", "objectId", "profileData", "systemProfileData",
+    "event_properties", "session_props", "push_token", "key_values",
+)  # fmt: skip
+"""What can be ticked in the editor of a webhook's default body."""
 
 _NO_LIMITS: Final = CampaignLimits()
 _USUAL_CONTROL: Final = Control()
@@ -99,6 +106,11 @@ class WebhookCampaign:
     limits: CampaignLimits = _NO_LIMITS
     control: Control = _USUAL_CONTROL
     conversion: Conversion | None = None
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.variables or () if name not in VARIABLES]
+        if unknown:
+            raise ValueError(f"variables {', '.join(unknown)}, wanted some of {', '.join(VARIABLES)}")
 
     @property
     def channel(self) -> Channel:

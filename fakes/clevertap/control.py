@@ -156,7 +156,7 @@ class CleverTapControl(VendorControl):
         segment = read_value(Segment, body, "segment")
         try:
             self._fake.dashboard.add_segment(segment)
-        except FakeError as error:
+        except (FakeError, ValueError) as error:
             raise ControlRefused(409, "segment_refused", str(error)) from error
         return _untyped(segment)
 

@@ -144,6 +144,7 @@ class Dashboard:
 
         Raises:
             WebhookRefused: The test call was not answered 200, so nothing is saved.
+            InvalidTemplate: What stands in the URL is not Liquid.
             ValueError: No such method.
         """
         if method not in ("POST", "GET", "PUT", "DELETE"):

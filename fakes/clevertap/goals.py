@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from fakes.clevertap.spans import check_span, check_word
+
 if TYPE_CHECKING:
     from fakes.clevertap.filters import Where
 
@@ -29,3 +31,7 @@ class Conversion:
     within: timedelta = _DEFAULT_TIME
     where: tuple[Where, ...] = ()
     revenue: str = ""
+
+    def __post_init__(self) -> None:
+        check_word("conversion event", self.event)
+        check_span("conversion within", self.within)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from liquid import BoundTemplate, RenderContext, Token, TokenStream
 
-__all__ = ["LiquidText", "MessageAborted", "has_liquid", "json_text"]
+__all__ = ["KNOWN_TAGS", "LiquidText", "MessageAborted", "has_liquid", "json_text"]
 
 _TAG: Final = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _LINKED: Final = re.compile(r"\bLinked\.([A-Za-z_]\w*)", re.ASCII)
@@ -50,7 +50,7 @@ _NOTATION: Final = re.compile(
 )
 
 
-_KNOWN_TAGS: Final = frozenset(
+KNOWN_TAGS: Final = frozenset(
     {"if", "unless", "case", "for", "break", "continue", "tablerow", "assign", "comment"}
     # What stands between tags, and what is none, are tags to the library.
     | {"content", "output", "illegal"}
@@ -258,7 +258,7 @@ class _AbortTag(Tag):
 
 def _make_environment(tolerance: Mode) -> BoundedEnvironment:
     environment = BoundedEnvironment(tolerance=tolerance, strict_filters=False)
-    for name in environment.tags.keys() - _KNOWN_TAGS:
+    for name in environment.tags.keys() - KNOWN_TAGS:
         del environment.tags[name]
     environment.add_tag(_AbortTag)
     for name, function in (

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from fakes.clevertap.control_groups import Control
 from fakes.clevertap.errors import InvalidJourney
+from fakes.clevertap.spans import check_span, check_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +53,9 @@ class Link:
     to: str
     after: timedelta = _NOTHING
 
+    def __post_init__(self) -> None:
+        check_span("after", self.after, may_be_none=True)
+
 
 Paths = dict[str, Link]
 
@@ -72,6 +77,10 @@ class Action:
     where: tuple[Where, ...] = ()
     gives_up_after: timedelta | None = None
     paths: Mapping[str, Link] = field(default_factory=Paths)
+
+    def __post_init__(self) -> None:
+        check_word("event", self.event)
+        check_span("gives_up_after", self.gives_up_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,15 @@ class Inaction:
     gives_up_after: timedelta | None = None
     paths: Mapping[str, Link] = field(default_factory=Paths)
 
+    def __post_init__(self) -> None:
+        check_word("did", self.did)
+        if not self.did_not:
+            raise ValueError("did_not is empty, wanted at least one event")
+        for event in self.did_not:
+            check_word("did_not", event)
+        check_span("within", self.within)
+        check_span("gives_up_after", self.gives_up_after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
@@ -117,6 +135,9 @@ class Past:
     gives_up_after: timedelta | None = None
     paths: Mapping[str, Link] = field(default_factory=Paths)
 
+    def __post_init__(self) -> None:
+        check_span("gives_up_after", self.gives_up_after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
@@ -134,6 +155,9 @@ class Listed:
     gives_up_after: timedelta | None = None
     paths: Mapping[str, Link] = field(default_factory=Paths)
 
+    def __post_init__(self) -> None:
+        check_span("gives_up_after", self.gives_up_after)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnTheDate:
@@ -150,6 +174,10 @@ class OnTheDate:
     property: str
     offset: timedelta = _NOTHING
     paths: Mapping[str, Link] = field(default_factory=Paths)
+
+    def __post_init__(self) -> None:
+        check_word("property", self.property)
+        check_span("offset", abs(self.offset), may_be_none=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +219,9 @@ class Message:
     in_account_time: bool = False
     paths: Mapping[str, Link] = field(default_factory=Paths)
 
+    def __post_init__(self) -> None:
+        check_span("listens_for", self.listens_for, may_be_none=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeProfile:
@@ -220,6 +251,11 @@ class IntelliNode:
     known_paths: ClassVar[tuple[str, ...]] = ()
     shares: Mapping[str, float]
     paths: Mapping[str, Link] = field(default_factory=Paths)
+
+    def __post_init__(self) -> None:
+        shares = tuple(self.shares.values())
+        if not all(0 <= share < inf for share in shares) or not 0 < sum(shares) < inf:
+            raise ValueError(f"shares {dict(self.shares)}, wanted at least one above 0 and none below")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +329,7 @@ class Journey:
     control: Control = _USUAL_CONTROL
 
     def __post_init__(self) -> None:
+        check_span("ends_after", self.ends_after)
         if not self.nodes:
             raise InvalidJourney(f"journey {self.name!r} has no node, wanted an entry at least")
         if not self.nodes[self.entry].can_begin:

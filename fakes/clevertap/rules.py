@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from fakes.clevertap.spans import check_span, check_word
+
 if TYPE_CHECKING:
     from fakes.clevertap.filters import Where
 
@@ -42,6 +44,10 @@ class Did:
     where: tuple[Where, ...] = ()
     delay: timedelta = _NOTHING
 
+    def __post_init__(self) -> None:
+        check_word("event", self.event)
+        check_span("delay", self.delay, may_be_none=True)
+
 
 @dataclass(frozen=True, slots=True)
 class DidNot:
@@ -67,6 +73,12 @@ class DidNot:
     where: tuple[Where, ...] = ()
     delay: timedelta = _NOTHING
 
+    def __post_init__(self) -> None:
+        check_word("event", self.event)
+        check_word("after", self.after)
+        check_span("within", self.within)
+        check_span("delay", self.delay, may_be_none=True)
+
 
 @dataclass(frozen=True, slots=True)
 class InSegment:
@@ -90,6 +102,9 @@ class InSegment:
     in_local_time: bool = False
     catches_up: bool = True
 
+    def __post_init__(self) -> None:
+        check_span("every", self.every)
+
 
 @dataclass(frozen=True, slots=True)
 class OnDate:
@@ -104,6 +119,10 @@ class OnDate:
     property: str
     offset: timedelta = _NOTHING
     event: str = ""
+
+    def __post_init__(self) -> None:
+        check_word("property", self.property)
+        check_span("offset", abs(self.offset), may_be_none=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,9 @@ class SawPage:
     is_whole: bool = False
     delay: timedelta = _NOTHING
 
+    def __post_init__(self) -> None:
+        check_span("delay", self.delay, may_be_none=True)
+
     def is_met(self, view: PageView) -> bool:
         """Say whether a page is meant."""
         return view.url == self.url if self.is_whole else self.url in view.url
@@ -155,6 +177,9 @@ class CameFrom:
 
     referrer: str
     delay: timedelta = _NOTHING
+
+    def __post_init__(self) -> None:
+        check_span("delay", self.delay, may_be_none=True)
 
     def is_met(self, view: PageView) -> bool:
         """Say whether a session began so."""
@@ -176,6 +201,7 @@ class SawPages:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"page count of {self.count}, wanted at least 1")
+        check_span("delay", self.delay, may_be_none=True)
 
     def is_met(self, view: PageView) -> bool:
         """Say whether it is that page."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from fakes.clevertap.errors import UnknownSegment
 from fakes.clevertap.filters import Where, all_hold, number_of
 from fakes.clevertap.profiles import folded
+from fakes.clevertap.spans import check_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,7 @@ class Behaviour:
     at_most: float | None = None
 
     def __post_init__(self) -> None:
+        check_span("behaviour within", self.within)
         if not self.did_any_of:
             raise ValueError("a behaviour without an event, wanted at least one name")
         if (self.measure == "count") is bool(self.of):

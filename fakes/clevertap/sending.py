@@ -10,14 +10,20 @@ from urllib.parse import quote, urlsplit
 
 from contracts.bodies import read_json
 from fakes.clevertap.authentication import OAuth, Tokens
-from fakes.clevertap.campaigns import Channel, ContentFormat, DropReason, PushCampaign, WebhookCampaign
+from fakes.clevertap.campaigns import (
+    VARIABLES,
+    Channel,
+    ContentFormat,
+    DropReason,
+    PushCampaign,
+    WebhookCampaign,
+)
 from fakes.clevertap.errors import WebhookRefused
 from fakes.clevertap.linked_content import LinkedContents
 from fakes.clevertap.liquid_text import MessageAborted
 from fakes.clevertap.messaging import Dropped, Messenger, SystemEvents, occasion_of
 from fakes.clevertap.tracking import campaign_properties
 from fakes.clevertap.webhooks import (
-    VARIABLES,
     default_body,
     make_request,
     post_action_body,

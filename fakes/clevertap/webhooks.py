@@ -6,9 +6,13 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from liquid.exceptions import LiquidError
+
 from fakes.clevertap.authentication import Basic, OAuth, basic_value
-from fakes.clevertap.campaigns import ContentFormat
+from fakes.clevertap.campaigns import VARIABLES, ContentFormat
 from fakes.clevertap.conditions import age_of
+from fakes.clevertap.errors import InvalidTemplate
+from fakes.clevertap.liquid_text import LiquidText
 from fakes.clevertap.local_time import ZONE_KEYS
 from fakes.kit import RetryPolicy, WebhookRequest
 
@@ -22,7 +26,6 @@ if TYPE_CHECKING:
     from fakes.kit import Failure
 
 __all__ = [
-    "VARIABLES",
     "WebhookTemplate",
     "default_body",
     "make_request",
@@ -34,12 +37,6 @@ __all__ = [
 
 _USER_AGENT: Final = "CleverTap-Webhook-Fake/1"
 """The real one is not documented, so nobody should rely on any."""
-
-VARIABLES: Final = (
-    "identity", "all_identities", "email", "phone", "name", "objectId", "profileData", "systemProfileData",
-    "event_properties", "session_props", "push_token", "key_values",
-)  # fmt: skip
-"""What can be ticked in the editor of the default body."""
 
 _CHANNELS: Final = {
     "mobilePushSubscription": "push",
@@ -60,6 +57,9 @@ class WebhookTemplate:
         method: `POST`, `GET`, `PUT` or `DELETE`.
         headers: Sent with every request.
         auth: How CleverTap proves itself; None for not at all, or by a header.
+
+    Raises:
+        InvalidTemplate: What stands in the URL is not Liquid.
     """
 
     name: str
@@ -67,6 +67,13 @@ class WebhookTemplate:
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: Basic | OAuth | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            LiquidText(self.url, is_url=True)
+        except (LiquidError, RecursionError, ValueError) as error:
+            why = str(error).partition("\n")[0]
+            raise InvalidTemplate(f"webhook {self.name!r}: {why}") from error
 
 
 def test_body() -> dict[str, Any]:

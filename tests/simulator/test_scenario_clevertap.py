@@ -381,6 +381,10 @@ def campaign(**fields: Any) -> dict[str, Any]:
         (campaign(limits={"quiet": "7:00 to 25:00"}), "wanted hours of the day such as"),
         (campaign(limits={"quiet": "07:00 to 07:00"}), "wanted hours of the day such as"),
         (campaign(text="Hi {{ Profile.Nmae }}"), "campaigns[0].text: found `Profile.Nmae`, which no profile has"),
+        (campaign(when={"did_not": "Paid", "within": "0 s", "after": "Bought"}), "when.within: found `0 s`, wanted time in which it may still be done"),
+        (node(silent={"did": "x", "did_not": "y", "within": "0 min"}), "nodes.silent.within: found `0 min`"),
+        (node(half={"split": {"a": "0 %", "b": "0 %"}}), "nodes.half.split: sends nobody anywhere; give a path more than 0 %"),
+        (campaign(text="{% capture x %}{% endcapture %}"), "campaigns[0].text: found `{% capture x %}{% endcapture %}`, which is no Liquid that can be read"),
         (campaign(title="{{ x"), "campaigns[0].title: found `{{ x`, which is no Liquid"),
         (campaign(link="{{ Profiel.Name }}"), "campaigns[0].link: found `Profiel`"),
         (campaign(channel="email"), "`subject` is missing; add `subject: …` (its subject)"),
@@ -432,3 +436,9 @@ def test_campaign_for_a_segment_is_launched_by_a_step() -> None:
     made["journey"] = [{"at": "0 h", "clevertap": "launch web"}, {"at": "0 h", "clevertap": "trigger code"}]
 
     assert [step.noun for step in scenario_of(made).journey] == ["web", "code"]
+
+
+def test_a_reason_to_abort_is_liquid_that_can_be_read() -> None:
+    text = '{% if Event.x %}{% abort "no plan" %}{% endif %}Hi'
+
+    assert scenario_of(story(**campaign(text=text))).accounts.campaigns[0].text == text
