@@ -25,6 +25,7 @@ from bridge.sending import USER_AGENT, Sender
 from bridge.settings import table
 from bridge.sources import Incoming, make_sources
 from bridge.store import Counts, make_store
+from bridge.tally import Reload
 from bridge.telemetry import Telemetry
 from bridge.texts import storable
 from bridge.tracing import NO_SPANS, open_spans
@@ -183,6 +184,11 @@ class Bridge:
                 self._start_dispatchers(self._session)
             told = [*taken, *(["the routing table"] if is_rerouted else [])]
             _log.info("settings were read again", extra={"changed": " ".join(told) or "nothing"})
+            self.telemetry.tally.add_reload(Reload(at=self._now(), needs_restart=tuple(kept)))
+
+    def refuse_reload(self, *problems: str) -> None:
+        """Remember that settings could not be read again and stay as they were, and why; `status` shows it."""
+        self.telemetry.tally.add_reload(Reload(at=self._now(), problems=problems))
 
     async def stop(self) -> None:
         """Refuse webhooks, finish calls in flight, hand back what was not sent, and close the store."""
@@ -223,11 +229,12 @@ class Bridge:
             StoreUnavailable: The store cannot be read.
         """
         found = await self._desk.status()
-        began = self._started_at
+        began, reload = self._started_at, self.telemetry.tally.last_reload
         found |= {
             "state": "taking" if self._is_taking else "stopping",
             "running_s": round((self._now() - began).total_seconds(), 3) if began else 0.0,
             "sources": self._source_lines(),
+            "reload": reload.as_dict() if reload else None,
         }
         lines = found["destinations"]
         for name, dispatcher in self._dispatchers.items():

@@ -67,6 +67,21 @@ METRICS: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
         ("destination",),
         "Deliveries that are dead because they would have been an event type too many.",
     ),
+    "bridge_reloads_total": (
+        "counter",
+        ("verdict",),
+        "How often settings were read again: taken up, or refused.",
+    ),
+    "bridge_reload_refused": (
+        "gauge",
+        (),
+        "1 when the settings that were read last were refused, and those before them hold on; else 0.",
+    ),
+    "bridge_last_reload_seconds": (
+        "gauge",
+        (),
+        "When settings were read again last, in UNIX seconds; absent when they were not.",
+    ),
 }
 """Kind, labels and help of every metric, by name."""
 
@@ -130,6 +145,10 @@ class _Collector:
         yield from _counter("bridge_pauses_total", tally.pauses)
         yield from _gauge("bridge_event_types", _alone(self._event_types))
         yield from _counter("bridge_event_types_refused_total", _alone(tally.refused_types))
+        yield from _counter("bridge_reloads_total", _alone(tally.reloads))
+        last = tally.last_reload
+        yield from _gauge("bridge_reload_refused", {(): int(bool(last and last.problems))})
+        yield from _gauge("bridge_last_reload_seconds", {(): last.at.timestamp()} if last else {})
 
 
 def _alone(counts: Mapping[str, int]) -> dict[tuple[str, ...], int]:

@@ -88,10 +88,13 @@ async def _reload_whenever(asked: asyncio.Event, bridge: Bridge, read_again: Cal
             configure(settings)
             await bridge.reload(settings)
         except SettingsInvalid as error:
-            for problem in error.problems:
-                _log.error("settings are wrong, and stay as they were", extra={"problem": str(problem)})
-        except Exception:  # noqa: BLE001 - a reload that fails in any other way must not be the last
+            problems = [str(problem) for problem in error.problems]
+            for problem in problems:
+                _log.error("settings are wrong, and stay as they were", extra={"problem": problem})
+            bridge.refuse_reload(*problems)
+        except Exception as error:  # noqa: BLE001 - a reload that fails in any other way must not be the last
             _log.exception("settings could not be read again, and stay as they were")
+            bridge.refuse_reload(f"they could not be read: {type(error).__name__}; see the log")
 
 
 def _fail(message: str) -> int:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-__all__ = ["Spread", "Tally"]
+from bridge.engagement import iso
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["Reload", "Spread", "Tally"]
 
 _COMMIT_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0)
 _CALL_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -38,6 +44,30 @@ class Spread:
         self.total_s += seconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """What became of settings that were to be read again.
+
+    Attributes:
+        at: When.
+        problems: Why they were refused, and stay as they were; none when they were taken up.
+        needs_restart: Changed settings that stay as they were until a restart.
+    """
+
+    at: datetime
+    problems: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as the admin API does."""
+        return {
+            "at": iso(self.at),
+            "verdict": "refused" if self.problems else "taken",
+            "problems": list(self.problems),
+            "needs_restart": list(self.needs_restart),
+        }
+
+
 class Tally:
     """Everything that is counted.
 
@@ -50,9 +80,22 @@ class Tally:
         pauses: How often a destination was left alone, by (destination, cause).
         partial: Records that were refused in a call that took others, by destination.
         refused_types: Records that would have been an event type too many, by destination.
+        reloads: How often settings were read again, by verdict.
+        last_reload: The last time; None when they were not read again since the start.
     """
 
-    __slots__ = ("calls", "commits", "duplicates", "ingest", "partial", "pauses", "records", "refused_types")
+    __slots__ = (
+        "calls",
+        "commits",
+        "duplicates",
+        "ingest",
+        "last_reload",
+        "partial",
+        "pauses",
+        "records",
+        "refused_types",
+        "reloads",
+    )
 
     def __init__(self) -> None:
         self.ingest: Counter[tuple[str, str]] = Counter()
@@ -63,6 +106,13 @@ class Tally:
         self.pauses: Counter[tuple[str, str]] = Counter()
         self.partial: Counter[str] = Counter()
         self.refused_types: Counter[str] = Counter()
+        self.reloads: Counter[str] = Counter()
+        self.last_reload: Reload | None = None
+
+    def add_reload(self, reload: Reload) -> None:
+        """Count that settings were read again, and keep how it went."""
+        self.reloads["refused" if reload.problems else "taken"] += 1
+        self.last_reload = reload
 
     def add_call(self, destination: str, seconds: float) -> None:
         """Count a call."""

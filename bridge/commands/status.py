@@ -23,6 +23,7 @@ _STATES: Final = {
     "stopping": ("stopping", "yellow"),
     "not running": ("not running; this is what stands in its store", "yellow"),
 }
+_RELOADS: Final = {"taken": "taken up", "refused": "refused, and stay as they were"}
 _STYLES: Final = {"open": "", "paused": "red", "off": "dim"}
 
 
@@ -30,7 +31,7 @@ _STYLES: Final = {"open": "", "paused": "red", "off": "dim"}
 @bridge_options
 @click.pass_obj
 def status_command(settings: Settings, /, *, url: str, as_json: bool) -> None:
-    """Show how the bridge does; exit 1 when a destination is paused or the books do not balance.
+    """Show how the bridge does; exit 1 when a destination is paused, settings were refused or the books do not balance.
 
     Example: python -m bridge status --url http://127.0.0.1:8080
     """
@@ -40,7 +41,7 @@ def status_command(settings: Settings, /, *, url: str, as_json: bool) -> None:
     else:
         _print(found)
     is_paused = any(each["state"] == "paused" for each in found["destinations"].values())
-    sys.exit(1 if is_paused or not found["balanced"] else 0)
+    sys.exit(1 if is_paused or _is_refused(found) or not found["balanced"] else 0)
 
 
 @click.command("counts")
@@ -85,6 +86,8 @@ def _print(found: Mapping[str, Any]) -> None:
     words, colour = _STATES[found["state"]]
     running = f" for {span(found['running_s'])}" if found.get("running_s") else ""
     click.echo("bridge  " + click.style(words + running, fg=colour))
+    if reload := found.get("reload"):
+        click.echo(f"settings were read again at {reload['at']}: {_RELOADS[reload['verdict']]}")
     if "sources" in found:
         click.echo()
         rows = [
@@ -135,8 +138,25 @@ def _equation(counts: Mapping[str, int]) -> str:
     return f"accepted {counts['accepted']:,} = {' + '.join(parts) or '0'}"
 
 
+def _is_refused(found: Mapping[str, Any]) -> bool:
+    reload = found.get("reload")
+    return bool(reload and reload["verdict"] == "refused")
+
+
+def _print_reload(found: Mapping[str, Any]) -> None:
+    """Say why settings that were read again do not hold, or not all of them."""
+    reload = found.get("reload") or {"problems": [], "needs_restart": []}
+    for problem in reload["problems"]:
+        click.secho(f"! settings: {problem}", fg="red")
+    if _is_refused(found):
+        click.secho("! mend the settings and send SIGHUP again", fg="red")
+    for name in reload["needs_restart"]:
+        click.secho(f"! {name} was changed and needs a restart", fg="yellow")
+
+
 def _print_advice(found: Mapping[str, Any]) -> None:
     """Say what asks for a person, and which command helps."""
+    _print_reload(found)
     counts = found["counts"]
     for name, each in sorted(found["destinations"].items()):
         if each["state"] == "paused":

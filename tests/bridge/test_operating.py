@@ -187,6 +187,7 @@ def test_sighup_takes_up_new_settings_and_keeps_the_old_when_the_new_are_wrong(t
             wait_until(lambda: "paused" in run(file, "status", url=url).stdout)
             paused = run(file, "status", url=url)
             good = file.read_text()
+            file.with_name("good.toml").write_text(good)
             file.write_text(good + "prot = 1\n")
             process.send_signal(signal.SIGHUP)
             log = process.stderr
@@ -194,14 +195,27 @@ def test_sighup_takes_up_new_settings_and_keeps_the_old_when_the_new_are_wrong(t
             lines = [json.loads(log.readline())]
             while "wrong" not in lines[-1]["event"]:
                 lines.append(json.loads(log.readline()))
+            refused = run(file.with_name("good.toml"), "status", url=url)
             mailmodo.status = 200
             file.write_text(good.replace("key-one", "key-two").replace("port = 0", "port = 1"))
             process.send_signal(signal.SIGHUP)
             wait_until(lambda: counts(file, url)["delivered"] == 1)
             while "again" not in lines[-1]["event"]:
                 lines.append(json.loads(log.readline()))
+            taken = run(file, "status", url=url)
             trigger(url, "c-2")
 
+    at = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert "settings were read again" not in paused.stdout
+    assert re.search(
+        rf"^settings were read again at {at}: refused, and stay as they were$", refused.stdout, re.MULTILINE
+    )
+    assert f"! settings: {file}:10:1: clevertap_prot: found a name that is not a setting" in refused.stdout
+    assert "! mend the settings and send SIGHUP again" in refused.stdout
+    assert (refused.exit_code, taken.exit_code) == (1, 0)
+    assert re.search(rf"^settings were read again at {at}: taken up$", taken.stdout, re.MULTILINE)
+    assert "! port was changed and needs a restart" in taken.stdout
+    assert "! settings" not in taken.stdout
     assert paused.exit_code == 1
     assert "! mailmodo is paused: http_401; check its credentials" in paused.stdout
     (wrong,) = [line for line in lines if "wrong" in line["event"]]

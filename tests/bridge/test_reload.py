@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from bridge import service
-from tests.bridge.rig import rig
+from bridge.errors import Problem, SettingsInvalid
+from tests.bridge.rig import START, rig
+from tests.bridge.test_health import metrics
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from tests.bridge.rig import Rig
@@ -106,6 +110,58 @@ async def test_what_needs_a_restart_stays_and_the_log_says_so(caplog: pytest.Log
             ("a changed setting needs a restart", "store_path"),
             ("settings were read again", "lease_s"),
         ]
+        reload = (await made.ask("/admin/status"))[1]["reload"]
+        assert (reload["verdict"], reload["needs_restart"]) == ("taken", ["port", "store_path"])
+
+
+async def test_settings_that_were_refused_are_shown_until_others_are_taken_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(service, "configure", lambda _settings: None)
+    table = tmp_path / "routing.yaml"
+    table.write_text("extends: nothing\n")
+    async with rig() as made:
+        ends: list[Any] = [
+            SettingsInvalid(Problem("a.toml:1:1", "port", "'x'", "a number"), Problem("b", "c", "d", "e")),
+            changed(made, routing_file=str(table)),
+            changed(made, clevertap_webhook_secret="next-secret"),
+        ]
+
+        def read_again() -> Any:
+            if isinstance(end := ends.pop(0), Exception):
+                raise end
+            return end
+
+        asked = asyncio.Event()
+        task = asyncio.ensure_future(service._reload_whenever(asked, made.bridge, read_again))
+        told: list[tuple[list[str], dict[str, float]]] = []
+        while ends:
+            asked.set()
+            await asyncio.sleep(1)
+            found = await metrics(made)
+            seen = {
+                sample.name + "".join(sample.labels.values()): sample.value
+                for name, family in found.items()
+                if "reload" in name
+                for sample in family.samples
+                if not sample.name.endswith("_created")
+            }
+            told.append(((await made.ask("/admin/status"))[1]["reload"]["problems"], seen))
+        task.cancel()
+
+        first, second, third = told
+        assert first[0] == ["a.toml:1:1: port: found 'x', wanted a number", "b: c: found d, wanted e"]
+        assert second[0][0].startswith(f"{table}:1:")
+        assert third[0] == []
+        start = START.timestamp()
+        for number, (_problems, seen) in enumerate(told):
+            taken = int(number == 2)
+            assert seen.pop("bridge_reloads_totaltaken", 0) == taken
+            assert seen == {
+                "bridge_reloads_totalrefused": number + 1 - taken,
+                "bridge_reload_refused": 1 - taken,
+                "bridge_last_reload_seconds": start + number,
+            }
 
 
 async def test_a_reload_that_a_stop_overtakes_leaves_nothing_running():
@@ -146,10 +202,22 @@ async def test_a_reload_that_fails_in_a_way_that_nobody_thought_of_is_not_the_la
 
         asked = asyncio.Event()
         task = asyncio.ensure_future(service._reload_whenever(asked, made.bridge, read_again))
+        assert (await made.bridge.status())["reload"] is None
+        told = []
         for _ in range(2):
             asked.set()
             await asyncio.sleep(1)
+            told.append((await made.ask("/admin/status"))[1]["reload"])
         task.cancel()
 
+        assert told == [
+            {
+                "at": "2026-03-02T03:30:00.000Z",
+                "verdict": "refused",
+                "problems": ["they could not be read: RuntimeError; see the log"],
+                "needs_restart": [],
+            },
+            {"at": "2026-03-02T03:30:01.000Z", "verdict": "taken", "problems": [], "needs_restart": []},
+        ]
         assert made.bridge.settings.clevertap_webhook_secret == "next-secret"
     assert "settings could not be read again, and stay as they were" in caplog.messages
