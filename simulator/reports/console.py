@@ -106,7 +106,7 @@ class _Summary:
         result = self._result
         self._console.print()
         self._line(Text(self._masked(result.scenario_title), style="bold"), indent=0)
-        self._line(Text(f"{result.scenario_path}  seed {result.seed}", style="dim"), indent=0)
+        self._path(Text(f"{result.scenario_path}  seed {result.seed}", style="dim"))
 
     def _numbers(self) -> None:
         result = self._result
@@ -245,8 +245,7 @@ class _Summary:
         if files:
             self._heading("Reports")
             for file in files:
-                # A path that is broken over lines cannot be copied.
-                self._console.print(Text(f"    {file}"), soft_wrap=True, highlight=False)
+                self._path(Text(f"    {file}"))
 
     def _verdict(self) -> None:
         result = self._result
@@ -297,6 +296,10 @@ class _Summary:
 
     def _line(self, text: Text, *, indent: int) -> None:
         self._console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
+
+    def _path(self, text: Text) -> None:
+        """Print a line with a path, which cannot be copied once it is broken over lines."""
+        self._console.print(text, soft_wrap=True, highlight=False)
 
     def _masked(self, text: str) -> str:
         return self._journal.masking.text(text)

@@ -126,12 +126,18 @@ class TestRun:
 
         assert result.output.startswith(f"{story}: broken: 1 of 1 expectations broken, 3 ledger findings (")
 
-    def test_people_and_seed_are_taken(self, story: str, tmp_path: Path) -> None:
-        result = invoke("run", story, "--people", "5", "--seed", "9", "--report", str(tmp_path / "r"))
+    def test_people_and_seed_are_taken_and_shown_beside_a_path_that_is_not_broken(
+        self, story: str, tmp_path: Path
+    ) -> None:
+        far = tmp_path / ("far" * 30) / "story.yaml"
+        far.parent.mkdir()
+        far.write_bytes(Path(story).read_bytes())
+
+        result = invoke("run", str(far), "--people", "5", "--seed", "9", "--report", str(tmp_path / "r"))
 
         assert result.exit_code == 0
         assert "people     5 " in result.output
-        assert "seed 9" in result.output
+        assert f"{far}  seed 9\n" in result.output
 
     def test_reports_go_where_they_should(self, story: str, tmp_path: Path) -> None:
         folder, junit = tmp_path / "deep" / "reports", tmp_path / "ci" / "junit.xml"
