@@ -141,7 +141,7 @@ asyncio.run(ask())
 def test_what_reads_the_environment_needs_no_more(served: dict[str, Any], program: str) -> None:
     proxy = served["proxy"]
     key = served["mailmodo"]["api_key"]
-    url = f"https://api.mailmodo.com/api/v1/getAllTemplates?mmApiKey={key}"
+    url = f"https://api.mailmodo.com/api/v1/campaigns?mmApiKey={key}"
 
     ended = subprocess.run(
         [sys.executable, "-c", f"url = {url!r}\n{program}"],
