@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from bridge import Bridge, Settings
 from bridge.errors import ExtraMissing
 from bridge.tally import Spread
+from contracts.extras import install_command
 from tests.bridge.rig import START, activity, clevertap_answer, identify, mailjet_event, rig, track
 from tests.bridge.test_delivery import cut_off
 
@@ -193,5 +195,5 @@ async def test_without_the_setting_there_are_no_spans(spans: InMemorySpanExporte
 def test_tracing_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
 
-    with pytest.raises(ExtraMissing, match=r"pip install 'journeylab\[tracing\]'"):
+    with pytest.raises(ExtraMissing, match=re.escape(install_command("tracing"))):
         Bridge(Settings.from_mapping({"tracing": True}), now=lambda: START, random=Random(7))
