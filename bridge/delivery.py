@@ -141,6 +141,7 @@ class Dispatcher:
                 return
             is_asked_first = self._pacer.is_shared or self._pausing.is_probe_shared
             if is_asked_first and not self._is_more_due and not await self._is_due():
+                await self._pausing.look_again()
                 return
             if not await self._pausing.take_probe(now_ms=self._now_ms()):
                 continue

@@ -107,6 +107,16 @@ class Pausing:
                 extra={"destination": self._name, "reason": self._pause.reason},
             )
 
+    async def look_again(self) -> None:
+        """Read the pause where another bridge may have ended it unheard: nothing is due here that would find it out.
+
+        Raises:
+            StoreUnavailable: The store cannot be read.
+        """
+        if self.is_probe_shared:
+            self._is_stale = True
+            await self.catch_up()
+
     async def claim(self, limit: int, *, now_ms: int, lease_ms: int) -> tuple[Delivery, ...] | None:
         """Claim deliveries; None when another bridge has changed the pause, which is read again before the next.
 

@@ -229,6 +229,8 @@ async def test_refused_credentials_are_probed_once_for_all_and_the_end_is_for_al
                 await until(lambda: not any(each._in_flight for each in made.dispatchers))
                 made.wake()
                 await made.left_alone("http_401")
+        # Only once the one that probed has learnt it can the other find that the pause is over, instead of probing, too.
+        await until(lambda: "" in [each.pause_reason for each in made.dispatchers])
         if hints == "lost":  # who did not hear of the end finds it when the probe would have to be over
             made.clock.move(41)
             made.wake()
