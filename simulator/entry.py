@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from contracts import Violation
     from fakes.kit.exchange import Exchange, Fact
 
-__all__ = ["Entry", "EntryKind", "Note", "Step", "entry_id", "entry_number", "settled"]
+__all__ = ["Entry", "EntryKind", "Fields", "Note", "Step", "entry_id", "entry_number", "settled"]
+
+
+_LAST_PADDED: Final = 99_999
 
 
 class EntryKind(StrEnum):
@@ -81,9 +84,14 @@ class Entry(NamedTuple):
     causes: tuple[str, ...] = ()
 
 
+Fields = tuple["str", "datetime", EntryKind, "Exchange | Fact | Step | Note", "tuple[str, ...]"]
+"""The fields of an entry that nobody has asked for yet."""
+
+
 def entry_id(number: int) -> str:
     """Give the id of the entry with this number, counted from 1."""
-    return f"e{number:06d}"
+    # Zeros in front take twice as long, and there are hundreds of thousands of ids without.
+    return f"e{number}" if number > _LAST_PADDED else f"e{number:06d}"
 
 
 def entry_number(identity: str) -> int:

@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
     from contracts import Violation
     from simulator.causes import CauseFinder
+    from simulator.entry import Fields
 
     ReceiverJudge = Callable[[Exchange], tuple[Violation, ...]]
 
 __all__ = ["SCENARIO", "Entry", "EntryKind", "Journal", "Note", "Step"]
 
-# An entry is made several thousand times a second: a named tuple that reads its arguments takes twice as long, and a
-# member of an enum is looked up by a function each time it is named.
-_new: Final = tuple.__new__
+# A member of an enum is looked up by a function each time it is named.
 _EXCHANGE: Final = EntryKind.EXCHANGE
 _FACT: Final = EntryKind.FACT
 
@@ -126,14 +125,20 @@ class Journal:
             causes = self.cause_of(kept)
         if violations:
             self._broken.append(number)
-        self._append(number, _new(Entry, (identity, kept.started_at, _EXCHANGE, kept, causes)))
+        fields = (identity, kept.started_at, _EXCHANGE, kept, causes)
+        self._spool.put(number, fields)
+        if self._waiters:
+            self._show(fields)
 
     def fact(self, fact: Fact) -> None:
         """Record a fact."""
         self._last = number = self._last + 1
         cause = fact.cause
         causes = (cause,) if cause else ()
-        self._append(number, _new(Entry, (entry_id(number), self._now(), _FACT, fact, causes)))
+        fields = (entry_id(number), self._now(), _FACT, fact, causes)
+        self._spool.put(number, fields)
+        if self._waiters:
+            self._show(fields)
 
     def step(
         self, verb: str, person: str = SCENARIO, *, details: Mapping[str, Any] | None = None, cause: str = ""
@@ -338,10 +343,10 @@ class Journal:
 
     # Inside
 
-    def _append(self, number: int, entry: Entry) -> None:
-        self._spool.put(number, entry)
+    def _append(self, number: int, fields: Fields) -> None:
+        self._spool.put(number, fields)
         if self._waiters:
-            self._show(entry)
+            self._show(fields)
 
     def _catch_up(self) -> None:
         """Index what was recorded since the last question: recording costs no more than keeping the entry."""
@@ -352,7 +357,8 @@ class Journal:
             self._index.learn(number, entry)
             self._causes.learn(number, entry)
 
-    def _show(self, entry: Entry) -> None:
+    def _show(self, fields: Fields) -> None:
+        entry = Entry._make(fields)
         for predicate, future in self._waiters:
             if future.done():
                 continue

@@ -17,6 +17,8 @@ from simulator.entry import Entry, EntryKind, Note, Step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from simulator.entry import Fields
+
 __all__ = ["Spool"]
 
 _ABSENT: Final = -1
@@ -51,7 +53,7 @@ class Spool:
 
     def __init__(self, memory_entries: int) -> None:
         self._memory_entries = memory_entries
-        self._recent: dict[int, Entry] = {}
+        self._recent: dict[int, Fields] = {}
         self._batch_of = array("i")
         self._batches = array("q")
         self._file: IO[bytes] | None = None
@@ -69,9 +71,9 @@ class Spool:
         """How many entries are in the file."""
         return self._spooled
 
-    def put(self, number: int, entry: Entry) -> None:
-        """Keep an entry under its number, counted from 1."""
-        self._recent[number] = entry
+    def put(self, number: int, fields: Fields) -> None:
+        """Keep an entry under its number, counted from 1; it is made of its fields when it is asked for."""
+        self._recent[number] = fields
         if len(self._recent) > self._memory_entries:
             self._write()
 
@@ -79,7 +81,7 @@ class Spool:
         """Give the entry with this number; None when there is none (yet)."""
         found = self._recent.get(number)
         if found is not None:
-            return found
+            return Entry._make(found)
         batch = self._batch_of[number] if 0 <= number < len(self._batch_of) else _ABSENT
         return None if batch == _ABSENT else self._read(batch)[number]
 
@@ -98,7 +100,9 @@ class Spool:
         for batch in range(first, len(self._batches)):
             yield from islice(self._read(batch).items(), skipped, None)
             skipped = 0
-        yield from islice(tuple(self._recent.items()), max(0, position - self._spooled), None)
+        recent = tuple(self._recent.items())
+        for number, made_of in islice(recent, max(0, position - self._spooled), None):
+            yield number, Entry._make(made_of)
 
     def close(self) -> None:
         """Remove the file; entries in it can no longer be read."""
@@ -148,8 +152,8 @@ class Spool:
         return found
 
 
-def _pack(number: int, entry: Entry) -> tuple[Any, ...]:
-    identity, at, _, payload, causes = entry
+def _pack(number: int, fields: Fields) -> tuple[Any, ...]:
+    identity, at, _, payload, causes = fields
     code, values = _VALUES[type(payload)]
     return number, identity, at, causes, code, values(payload)
 

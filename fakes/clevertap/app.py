@@ -238,7 +238,7 @@ class FakeCleverTap(Fake):
         records = body.get("d") if isinstance(body, dict) else None
         if not isinstance(records, list) or len(records) > _MAX_RECORDS:
             raise malformed_request()
-        query = call.query
+        query = call.request.head.query
         is_dry = bool(query) and query.get("dryRun", "").lower() in _YES
         rehearsed: set[str] | None = set() if is_dry else None
         unprocessed = []

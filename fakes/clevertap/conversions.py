@@ -66,9 +66,9 @@ class Conversions:
         goal.open.pop(profile.number, None)
         goal.open[profile.number] = (now_ts, now_ts + int(conversion.within.total_seconds()), group)
 
-    def event_stored(self, profile: Profile, event: StoredEvent) -> None:
-        """Count an event that is somebody's conversion, once."""
-        for goal in self._by_event.get(folded(event.name), ()):
+    def event_stored(self, profile: Profile, event: StoredEvent, key: str) -> None:
+        """Count an event that is somebody's conversion, once; its key is its folded name."""
+        for goal in self._by_event.get(key, ()):
             number = next((one for one in numbers_of(profile) if one in goal.open), None)
             if number is None:
                 continue

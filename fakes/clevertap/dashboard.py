@@ -18,6 +18,7 @@ from fakes.clevertap.conversions import Conversions
 from fakes.clevertap.errors import CampaignExists, NotLaunchable, UnknownCampaign, UnknownWebhook
 from fakes.clevertap.journeys import Journeys
 from fakes.clevertap.pacing import Pacer
+from fakes.clevertap.profiles import folded
 from fakes.clevertap.rules import External, InSegment
 from fakes.clevertap.running import Qualification, RunningCampaign
 from fakes.clevertap.runs import Runs
@@ -368,9 +369,10 @@ class Dashboard:
 
     def event_stored(self, profile: Profile, event: StoredEvent) -> None:
         """Set off what an event sets off."""
-        self.conversions.event_stored(profile, event)
-        self._triggers.event_stored(profile, event)
-        self.journeys.event_stored(profile, event)
+        key = folded(event.name)
+        self.conversions.event_stored(profile, event, key)
+        self._triggers.event_stored(profile, event, key)
+        self.journeys.event_stored(profile, event, key)
 
     def page_viewed(self, profile: Profile, view: PageView) -> None:
         """Set off what a page of the website sets off."""

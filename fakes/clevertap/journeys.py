@@ -108,9 +108,8 @@ class Journeys:
 
     # What happens in the account
 
-    def event_stored(self, profile: Profile, event: StoredEvent) -> None:
-        """Let an event end journeys, move people on, and bring people in, in this order."""
-        key = folded(event.name)
+    def event_stored(self, profile: Profile, event: StoredEvent, key: str) -> None:
+        """Let an event end journeys, move people on, and bring people in, in this order; its key is its folded name."""
         if key not in self._goals and key not in self._waits and key not in self._entries:
             return
         for running, goal in self._goals.get(key, ()):

@@ -136,7 +136,10 @@ class Profile:
     @property
     def subject(self) -> str:
         """Whom facts are about: the e-mail address, else the identity, else the CleverTap ID."""
-        return self.email or self.identity or self.object_id
+        email = self.email
+        if email:
+            return email
+        return self.identities[-1] if self.identities else self.object_id
 
     @property
     def phone(self) -> str:

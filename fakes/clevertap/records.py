@@ -55,6 +55,7 @@ RESERVED_EVENTS: Final = (
 
 _RESERVED: Final = frozenset(folded(name) for name in RESERVED_EVENTS)
 _CHARGED: Final = folded("Charged")
+_new: Final = tuple.__new__  # makes a named tuple in half the time that it takes to read its arguments
 _NESTED: Final = (dict, list)
 _MAX_ITEMS: Final = 256
 _AFTER_LAST_TS: Final = 10_000_000_000
@@ -181,7 +182,9 @@ def check_record(
         raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.OBJECT_ID)
     if not address.by:
         raise RecordFault(Code.TOKEN_OBJECT_ID if kind == "token" else Code.IDENTIFIER)
-    ts = _timestamp(record.get("ts"), now=now, accept_iso=settings.accept_iso_ts)
+    ts = record.get("ts")
+    if type(ts) is not int or not 0 < ts < _AFTER_LAST_TS:
+        ts = _timestamp(ts, now=now, accept_iso=settings.accept_iso_ts)
     if kind == "event":
         return _event(record, address=address, ts=ts, settings=settings, discarded=discarded)
     return _token(record, address) if kind == "token" else _profile(record, address, ts=ts)
@@ -197,12 +200,10 @@ def _address(record: Mapping[str, Any]) -> Address:
         text = value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
         if text.strip():
             found.append((kind, text.lower() if kind == "objectId" else text))
-    return Address(tuple(found))
+    return _new(Address, (tuple(found),))
 
 
 def _timestamp(value: Any, *, now: Callable[[], datetime], accept_iso: bool) -> int:
-    if type(value) is int and 0 < value < _AFTER_LAST_TS:
-        return value
     if value is None:
         return int(now().timestamp())
     if isinstance(value, str) and accept_iso and not value.isdigit():
@@ -243,7 +244,8 @@ def _event(
     if len(properties) > settings.max_event_properties:
         raise RecordFault(Code.TOO_MANY_PROPERTIES)
     source = record.get("$source")
-    return EventRecord(address, ts, name, properties, source if isinstance(source, str) else "", changed)
+    source = source if isinstance(source, str) else ""
+    return _new(EventRecord, (address, ts, name, properties, source, changed))
 
 
 def _event_properties(

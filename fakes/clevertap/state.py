@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CleverTapState", "Stored"]
 
+_new: Final = tuple.__new__  # makes a named tuple in half the time that it takes to read its arguments
 _MAX_DEVICES: Final = 50
 _SYSTEM: Final = "system"
 
@@ -169,7 +170,7 @@ class CleverTapState:
         if isinstance(record, EventRecord):
             for key in record.cut:
                 self.error_stream.append(f"event {record.name}: {key} not stored as it was sent")
-            return Stored(profile, is_new, self._append(profile, record))
+            return _new(Stored, (profile, is_new, self._append(profile, record), False))
         if isinstance(record, TokenRecord):
             object_id = record.address.get("objectId")
             next(
@@ -198,16 +199,19 @@ class CleverTapState:
         key = folded(record.name)
         name = self._event_names.setdefault(key, record.name)
         self._stored += 1
-        event = StoredEvent(name, record.ts, record.properties, record.source, self._now(), self._stored)
+        fields = (name, record.ts, record.properties, record.source, self._now(), self._stored)
+        event = _new(StoredEvent, fields)
         profile.events.append(event)
         self._events_by_name.setdefault(key, []).append((profile, event))
         return event
 
     def _find_or_create(self, address: Address) -> tuple[Profile, bool]:
-        profile = self._find(address)
         by = address.by
-        if profile is not None and len(by) == 1 and by[0][0] != "objectId" and profile.devices:
-            return profile, False  # it was found by all that is known of it
+        if len(by) == 1 and by[0][0] == "identity":
+            profile = self.profile_by_identity(by[0][1])
+            if profile is not None and profile.devices:
+                return profile, False  # it was found by all that is known of it
+        profile = self._find(address)
         is_new = profile is None
         if profile is None:
             self._created += 1

@@ -99,9 +99,8 @@ class Triggers:
         self._waits.clear()
         self._delays.stop()
 
-    def event_stored(self, profile: Profile, event: StoredEvent) -> None:
-        """Set off what an event sets off; an old one, or one from the future, nothing."""
-        key = folded(event.name)
+    def event_stored(self, profile: Profile, event: StoredEvent, key: str) -> None:
+        """Set off what an event sets off; an old one, or one from the future, nothing. Its key is its folded name."""
         if (
             key not in self._actions and key not in self._inactions and key not in self._dates
         ) or not self._is_fresh(event):

@@ -31,7 +31,7 @@ def parse(body: Body) -> Any:
     """Read a JSON body, strictly: no NaN, no number beyond a double, no half of a surrogate pair."""
     try:
         value = body.json()
-        if b"\\u" in body.raw:
+        if b"\\" in body.raw:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise malformed_request() from None

@@ -78,7 +78,7 @@ class Books:
             head.method,
             head.full_url,
             head.kept_headers,
-            call.body,
+            call.content.raw,
             answered.status,
             answered.headers,
             answered.body,

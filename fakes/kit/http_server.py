@@ -184,7 +184,8 @@ class Connection(asyncio.Protocol):
         answering = self._answering
         written = answering.answer_at_once(request, body)
         if written is not None:
-            self._write(written)
+            # It cannot have been lost meanwhile, as nothing was waited for; a fault that closes it comes by the other way.
+            cast("asyncio.Transport", self._transport).write(written)
         else:
             loop = asyncio.get_running_loop()
             self.task = loop.create_task(self._answer(answering.answer(request, body)))
