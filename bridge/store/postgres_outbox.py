@@ -126,24 +126,7 @@ async def claim(
     rows = await session.fetch(_CLAIM, now_ms, now_ms + lease_ms, destination, limit, claimer, under)
     if rows and rows[0]["seq"] is None:
         return None
-    return tuple(sorted([_delivery(row) for row in rows], key=_NUMBER))
-
-
-def _delivery(row: Iterable[Any]) -> Delivery:
-    seq, destination, operation, path, body, lane, attempts, created_ms, fence, lease_ms, match_key = row
-    return Delivery(
-        seq=seq,
-        destination=destination,
-        operation=operation,
-        path=path,
-        body=body,
-        lane=lane,
-        attempts=attempts,
-        created_ms=created_ms,
-        fence=fence,
-        lease_ms=lease_ms,
-        match_key=match_key,
-    )
+    return tuple(sorted([Delivery.of_row(row) for row in rows], key=_NUMBER))
 
 
 async def start(
@@ -188,7 +171,7 @@ async def end_claims(
     ends: list[tuple[Settlement, str | None, int | None]] = []
     for row in rows:
         *columns, started_ms = row
-        delivery = _delivery(columns)
+        delivery = Delivery.of_row(columns)
         if started_ms is not None and delivery.operation in never_twice and not retry:
             end = Settlement(delivery=delivery, state=State.UNCERTAIN)
             ends.append((end, "stopped in flight", delivery.lease_ms))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from bridge.engagement import Engagement, SourceName
@@ -181,6 +182,24 @@ class Delivery:
     fence: int
     lease_ms: int = 0
     match_key: str = ""
+
+    @classmethod
+    def of_row(cls, row: Iterable[Any]) -> Delivery:
+        """Make one of a row of a store, whose columns stand in the order of the fields."""
+        seq, destination, operation, path, body, lane, attempts, created_ms, fence, lease_ms, match_key = row
+        return cls(
+            seq=seq,
+            destination=destination,
+            operation=operation,
+            path=path,
+            body=body,
+            lane=lane,
+            attempts=attempts,
+            created_ms=created_ms,
+            fence=fence,
+            lease_ms=lease_ms,
+            match_key=match_key,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

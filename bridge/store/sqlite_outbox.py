@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bridge.store.records import OPEN, Delivery, State
 
@@ -84,7 +84,7 @@ def claim(
     """Claim what is due, see `Store.claim`."""
     rows = connection.execute(_CLAIM, (now_ms, now_ms + lease_ms, destination, limit, claimer)).fetchall()
     rows.sort()  # RETURNING promises no order; seq is the first column
-    return tuple([_delivery(row) for row in rows])
+    return tuple([Delivery.of_row(row) for row in rows])
 
 
 def start(
@@ -125,7 +125,7 @@ def end_claims(
         ).fetchall()
         connection.execute(_UNSTICK, (now_ms,))
     for *columns, started_ms in rows:
-        delivery = _delivery(columns)
+        delivery = Delivery.of_row(columns)
         if started_ms is not None and delivery.operation in never_twice and not retry:
             _end(connection, delivery, State.UNCERTAIN, "stopped in flight", now_ms)
         else:
@@ -196,20 +196,3 @@ def _end(connection: sqlite3.Connection, delivery: Delivery, state: State, reaso
 
 def _confirmed(inbox_seq: int) -> str:
     return f"confirmed by piece {inbox_seq}"
-
-
-def _delivery(row: Sequence[Any]) -> Delivery:
-    seq, destination, operation, path, body, lane, attempts, created_ms, fence, lease_ms, match_key = row
-    return Delivery(
-        seq=seq,
-        destination=destination,
-        operation=operation,
-        path=path,
-        body=body,
-        lane=lane,
-        attempts=attempts,
-        created_ms=created_ms,
-        fence=fence,
-        lease_ms=lease_ms,
-        match_key=match_key,
-    )
