@@ -187,7 +187,7 @@ def test_the_same_input_gives_the_same_calls(changes: dict[str, Any], index: int
 def test_every_call_keeps_the_contract_of_whoever_gets_it(changes: dict[str, Any], kind: str):
     source, body = {
         "activity": (SourceName.MAILMODO, activity("Email Form Submitted", answers=changes)),
-        "mailjet": (SourceName.MAILJET, {**mailjet_event("bounce"), **changes}),
+        "mailjet": (SourceName.MAILJET, {**changes, **mailjet_event("bounce")}),
         "customerio": (
             SourceName.CUSTOMERIO,
             customerio_event("clicked", **{f"x{key}": value for key, value in changes.items()}),

@@ -40,8 +40,10 @@ async def vendor(serve: Serve) -> AsyncIterator[str]:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def end_of(url: str, *, is_fresh: bool = False, calls: int = 1) -> list[Answer | Failed]:
-    settings = Settings.from_mapping({"request_timeout_s": 0.2, "connect_timeout_s": 0.1})
+async def end_of(
+    url: str, *, is_fresh: bool = False, calls: int = 1, timeout_s: float = 60.0
+) -> list[Answer | Failed]:
+    settings = Settings.from_mapping({"request_timeout_s": timeout_s, "connect_timeout_s": 30.0})
     call = Call(url, {"Content-Type": "application/json"}, b"{}", is_fresh=is_fresh)
     async with ClientSession() as session, ClientSession(connector=TCPConnector(force_close=True)) as fresh:
         sender = Sender(session, fresh, settings=settings, now=lambda: datetime(2026, 3, 2, tzinfo=UTC))
@@ -109,7 +111,7 @@ async def test_silence_is_after_sending():
         await reader.read()
 
     async with vendor(serve) as address:
-        assert await end_of(f"http://{address}/") == [Failed.AFTER_SENDING]
+        assert await end_of(f"http://{address}/", timeout_s=0.2) == [Failed.AFTER_SENDING]
 
 
 @pytest.mark.parametrize(("is_fresh", "connections"), [(False, 1), (True, 3)])
