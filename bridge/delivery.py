@@ -129,7 +129,13 @@ class Dispatcher:
                 await self._arm()
             except StoreUnavailable as error:
                 self._complain(error)
-                self._timer = asyncio.get_running_loop().call_later(_STORE_RETRY_S, self.wake)
+                self._wake_later()
+            except Exception:  # noqa: BLE001 - a fault of one round must not end all delivery
+                _log.exception("a round of deliveries failed", extra={"destination": self.name})
+                self._wake_later()
+
+    def _wake_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_STORE_RETRY_S, self.wake)
 
     async def _fill(self) -> None:
         """Claim and send until every slot is taken or nothing is due."""

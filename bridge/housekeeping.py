@@ -120,6 +120,8 @@ class Housekeeper:
                 await self._expire()
         except StoreUnavailable as error:
             _log.warning("the store could not be looked after", extra={"reason": str(error)})
+        except Exception:  # noqa: BLE001 - a fault of one round must not leave claims of the dead for ever
+            _log.exception("the store could not be looked after")
 
     async def _recover(self) -> None:
         self._recovered_ms = unix_ms(self._now())

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import web
 
 from bridge.engagement import unix_ms
 from bridge.errors import StoreUnavailable
+from bridge.housekeeping import Housekeeper
+from bridge.settings import Settings
 from bridge.store import State
-from tests.bridge.rig import activity, identify, mailjet_event, rig, track
+from tests.bridge.rig import START, activity, identify, mailjet_event, rig, track
 from tests.bridge.test_delivery import activities, cut_off
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bridge.store import Store
     from tests.bridge.rig import Rig
 
 
@@ -371,6 +374,60 @@ async def test_a_store_that_fails_when_a_call_has_ended_is_asked_until_it_takes_
 
         assert (counts.delivered, counts.uncertain, counts.pending) == (2, 0, 0)
         assert len(made.mailmodo.requests) == len(made.segment.requests) == 1
+
+
+async def test_a_fault_of_one_round_does_not_end_delivery(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    async with rig() as made:
+        store = made.bridge._store
+        claim, faults = store.claim, 3
+
+        async def failing(*arguments: Any, **more: Any) -> Any:
+            nonlocal faults
+            if faults:
+                faults -= 1
+                raise RuntimeError("nobody expected this")
+            return await claim(*arguments, **more)
+
+        monkeypatch.setattr(store, "claim", failing)
+        await made.trigger(email="asha@example.com")
+        counts = await made.settle(20)
+
+        assert (faults, counts.delivered, counts.pending) == (0, 1, 0)
+        assert "nobody expected this" in caplog.text
+
+
+async def test_a_fault_of_one_round_does_not_end_housekeeping(caplog: pytest.LogCaptureFixture):
+    asked = []
+
+    class Shared:
+        """As much of a store that bridges share as is looked after."""
+
+        is_shared = True
+
+        async def recover(self, never_twice: object, *, retry: bool, now_ms: int) -> int:
+            asked.append(now_ms)
+            if len(asked) == 2:
+                raise RuntimeError("nobody expected this")
+            return 0
+
+        async def release(self, never_twice: object, *, retry: bool, now_ms: int) -> int:
+            return 0
+
+    keeper = Housekeeper(
+        cast("Store", Shared()),
+        settings=lambda: Settings.from_mapping({"lease_s": 2.0}),
+        never_twice=lambda: (),
+        now=lambda: START,
+        wake=lambda: None,
+    )
+    await keeper.start()
+    await asyncio.sleep(3.5)
+    await keeper.stop()
+
+    assert len(asked) == 4
+    assert "nobody expected this" in caplog.text
 
 
 async def test_what_waits_long_for_its_call_keeps_its_lease():
