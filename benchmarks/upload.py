@@ -187,7 +187,7 @@ def started_prism(prism: str) -> Iterator[Server]:
     contract = Path(tempfile.mkdtemp()) / "upload.json"
     contract.write_text(json.dumps(document), encoding="utf-8")
     command = [prism, "mock", "--port", "4010", "--host", "127.0.0.1", "--errors", str(contract)]
-    with tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryFile("w+", errors="replace") as log:  # it may be read in the middle of a letter
         process = subprocess.Popen(command, stdout=log, stderr=log, text=True)
         try:
             while process.poll() is None:
