@@ -114,7 +114,7 @@ class Pausing:
             StoreUnavailable: The store cannot be read.
         """
         if self.is_probe_shared:
-            self._is_stale = True
+            self.repaused()
             await self.catch_up()
 
     async def claim(self, limit: int, *, now_ms: int, lease_ms: int) -> tuple[Delivery, ...] | None:

@@ -353,25 +353,33 @@ async def test_hold_takes_no_proof():
 # The store while calls are under way
 
 
+def fail_at_first(
+    made: Rig, method: str, errors: list[Exception], *, monkeypatch: pytest.MonkeyPatch
+) -> list[Exception]:
+    """Have a method of the store raise these, one a call, before it works; gives what is left of them."""
+    works = getattr(made.bridge._store, method)
+
+    async def failing(*arguments: Any, **more: Any) -> Any:
+        if errors:
+            raise errors.pop()
+        return await works(*arguments, **more)
+
+    monkeypatch.setattr(made.bridge._store, method, failing)
+    return errors
+
+
 async def test_a_store_that_fails_when_a_call_has_ended_is_asked_until_it_takes_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ):
     async with rig() as made:
-        store = made.bridge._store
-        settle, failures = store.settle, 3
-
-        async def failing(*arguments: Any, **more: Any) -> int:
-            nonlocal failures
-            if failures:
-                failures -= 1
-                raise StoreUnavailable("disk full")
-            return await settle(*arguments, **more)
-
-        monkeypatch.setattr(store, "settle", failing)
+        failures = fail_at_first(
+            made, "settle", [StoreUnavailable("disk full") for _ in range(3)], monkeypatch=monkeypatch
+        )
         await made.trigger(email="asha@example.com")
         await made.mailjet(mailjet_event())
         counts = await made.settle(20)
 
+        assert failures == []
         assert (counts.delivered, counts.uncertain, counts.pending) == (2, 0, 0)
         assert len(made.mailmodo.requests) == len(made.segment.requests) == 1
 
@@ -380,21 +388,12 @@ async def test_a_fault_of_one_round_does_not_end_delivery(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     async with rig() as made:
-        store = made.bridge._store
-        claim, faults = store.claim, 3
-
-        async def failing(*arguments: Any, **more: Any) -> Any:
-            nonlocal faults
-            if faults:
-                faults -= 1
-                raise RuntimeError("nobody expected this")
-            return await claim(*arguments, **more)
-
-        monkeypatch.setattr(store, "claim", failing)
+        faults: list[Exception] = [RuntimeError("nobody expected this") for _ in range(3)]
+        fail_at_first(made, "claim", faults, monkeypatch=monkeypatch)
         await made.trigger(email="asha@example.com")
         counts = await made.settle(20)
 
-        assert (faults, counts.delivered, counts.pending) == (0, 1, 0)
+        assert (len(faults), counts.delivered, counts.pending) == (0, 1, 0)
         assert "nobody expected this" in caplog.text
 
 
